@@ -1,0 +1,107 @@
+"""One HTTP attempt: a POST over aiohttp under one deadline, its answer read within bounds, never followed."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from chainbell.delivery.guard import GuardPolicy, RefusedEndpointError, check_addresses, check_url
+from chainbell.delivery.retry import Outcome
+
+DEADLINE_SECONDS = 30.0
+"""Covers name resolution, connect, TLS, sending, headers and body together."""
+READ_LIMIT = 64 * 1024
+KEPT_LIMIT = 4 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: an HTTP status where there was one, the beginning of the body, or the error in words."""
+
+    outcome: Outcome
+    http_status: int | None = None
+    body: str | None = None
+    error: str | None = None
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names and hands on only answers whose every address the guard admits, so what is vetted is dialled."""
+
+    def __init__(self, policy: GuardPolicy) -> None:
+        self._policy = policy
+        self._resolver = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        answers = await self._resolver.resolve(host, port, family)
+        check_addresses([answer["host"] for answer in answers], self._policy)
+        return answers
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def open_client(
+    policy: GuardPolicy, in_flight: int, deadline_seconds: float = DEADLINE_SECONDS
+) -> aiohttp.ClientSession:
+    """A client without cookies, proxies from the environment or decompression; call from a running event loop."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=GuardedResolver(policy), use_dns_cache=False, limit=in_flight),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=deadline_seconds),
+        auto_decompress=False,
+        trust_env=False,
+        max_line_size=8190,
+        max_field_size=8190,
+    )
+
+
+async def post(
+    client: aiohttp.ClientSession, policy: GuardPolicy, url: str, headers: Mapping[str, str], body: bytes
+) -> Answer:
+    """One attempt; every way it can end is an Answer."""
+    try:
+        target = check_url(url, policy)
+        async with client.post(target, data=body, headers=headers, allow_redirects=False) as response:
+            read = bytearray()
+            while len(read) < READ_LIMIT and (chunk := await response.content.read(READ_LIMIT - len(read))):
+                read += chunk
+            if not response.content.at_eof():
+                response.close()  # what is left of an over-long answer is not read
+            return _answer(response, bytes(read[:KEPT_LIMIT]))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return Answer(_outcome_of(error), error=describe(error))
+
+
+def _answer(response: aiohttp.ClientResponse, kept: bytes) -> Answer:
+    status = response.status
+    error = None if 200 <= status < 300 else response.reason or f"HTTP {status}"
+    if 300 <= status < 400:
+        error = f"{error}; not followed to {response.headers.get('Location', 'nowhere')[:1024]!r}"
+    return Answer(Outcome.ANSWERED, status, kept.decode(errors="replace").replace("\x00", "\ufffd"), error)
+
+
+def _outcome_of(error: BaseException) -> Outcome:
+    causes: Any = (error, error.__cause__, error.__context__)
+    if any(isinstance(cause, RefusedEndpointError) for cause in causes):
+        return Outcome.REFUSED_ADDRESS
+    if isinstance(error, (TimeoutError, aiohttp.ServerTimeoutError)):
+        return Outcome.TIMEOUT
+    if isinstance(error, (aiohttp.ClientConnectorDNSError, socket.gaierror)):
+        return Outcome.DNS_FAILURE
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        return Outcome.TLS_FAILURE
+    if isinstance(error, (aiohttp.ClientConnectionError, OSError)):
+        return Outcome.CONNECTION_FAILURE
+    return Outcome.BROKEN_ANSWER
+
+
+def describe(error: BaseException) -> str:
+    """An error in words, bounded."""
+    return (str(error) or type(error).__name__)[:1024]

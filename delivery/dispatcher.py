@@ -1,0 +1,175 @@
+"""The dispatcher: claims what is due, attempts it over HTTP, settles the result. The database says what is due.
+
+Nothing here keeps time or a queue of its own: `run_once` delivers one batch, `drain` all that is due, `run` waits for
+`wake()` in between and says through `on_idle` when something will next be due.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+
+from chainbell.delivery.attempt import DEADLINE_SECONDS, open_client, post
+from chainbell.delivery.envelope import with_retry_count
+from chainbell.delivery.guard import PUBLIC_HTTPS, GuardPolicy
+from chainbell.delivery.retry import Next, judge
+from chainbell.delivery.signature import HEADER_PREFIX, signed_headers
+from chainbell.storage import Claim, Database, KeyRing, Settlement, Webhook, outbox
+from chainbell.storage.webhooks import find_webhook
+
+Clock = Callable[[], datetime]
+LEASE_MARGIN_SECONDS = 1.0
+"""By how much a lease must outlast the deadline of an attempt, for settling it."""
+LEASE_POLL_SECONDS = 0.2
+"""How often `drain` looks whether the leases of others have ended."""
+_STATES = {Next.DELIVERED: outbox.DELIVERED, Next.RETRY: outbox.PENDING, Next.FAILED: outbox.FAILED}
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How deliveries are made; ValueError refuses a lease that would not outlast the deadline of an attempt."""
+
+    guard: GuardPolicy = PUBLIC_HTTPS
+    header_prefix: str = HEADER_PREFIX
+    deadline_seconds: float = DEADLINE_SECONDS
+    lease_seconds: float | None = None
+    in_flight: int = 256
+
+    def __post_init__(self) -> None:
+        if self.in_flight < 1:
+            raise ValueError(f"in_flight: {self.in_flight} is less than 1")
+        if self.lease_seconds is not None and self.lease_seconds < self.deadline_seconds + LEASE_MARGIN_SECONDS:
+            raise ValueError(f"lease_seconds: {self.lease_seconds:g} does not outlast the deadline by the margin")
+
+    @property
+    def lease(self) -> timedelta:
+        """The deadline of an attempt and time to settle it, unless set."""
+        return timedelta(seconds=self.lease_seconds or 1.5 * self.deadline_seconds + LEASE_MARGIN_SECONDS)
+
+
+class Dispatcher:
+    """Delivers what is due in one database.
+
+    `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        settings: DeliverySettings | None = None,
+        *,
+        clock: Clock = system_clock,
+        on_settled: Callable[[Settlement], None] = lambda settlement: None,
+        on_fenced: Callable[[Settlement], None] = lambda settlement: None,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._settings = settings or DeliverySettings()
+        self._clock = clock
+        self._on_settled = on_settled
+        self._on_fenced = on_fenced
+        self._woken = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something may be due: look at once. Call from the event loop's thread."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Ends `run` after the batch in flight."""
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self, on_idle: Callable[[datetime | None], None]) -> None:
+        """Delivers until stopped. When nothing is due, `on_idle` hears when the next delivery will be."""
+        async with self._client() as client:
+            while not self._stopping:
+                self._woken.clear()
+                if await self._batch(client) == 0:
+                    on_idle(await asyncio.to_thread(self.next_due))
+                    await self._woken.wait()
+
+    async def drain(self) -> int:
+        """Delivers until nothing is due now; retries that are due later stay. Returns the number of attempts.
+
+        Waits for what another dispatcher has leased, and takes it over if that one has died.
+        """
+        attempts = 0
+        async with self._client() as client:
+            while True:
+                count = await self._batch(client)
+                attempts += count
+                if count == 0:
+                    if not await asyncio.to_thread(self._is_leased_elsewhere):
+                        return attempts
+                    await asyncio.sleep(LEASE_POLL_SECONDS)
+
+    def next_due(self) -> datetime | None:
+        with self._database.read() as connection:
+            return outbox.next_due(connection)
+
+    def _is_leased_elsewhere(self) -> bool:
+        with self._database.read() as connection:
+            return outbox.has_leases(connection, self._clock())
+
+    def _client(self) -> aiohttp.ClientSession:
+        return open_client(self._settings.guard, self._settings.in_flight, self._settings.deadline_seconds)
+
+    async def _batch(self, client: aiohttp.ClientSession) -> int:
+        claims, webhooks = await asyncio.to_thread(self._claim)
+        await asyncio.gather(*(self._deliver(client, claim, webhooks[claim.webhook_id]) for claim in claims))
+        return len(claims)
+
+    def _claim(self) -> tuple[list[Claim], dict[str, Webhook]]:
+        now = self._clock()
+        with self._database.write() as connection:
+            claims = outbox.claim(connection, now, now + self._settings.lease, self._settings.in_flight)
+            found = (find_webhook(connection, webhook_id) for webhook_id in {claim.webhook_id for claim in claims})
+            return claims, {webhook.id: webhook for webhook in found if webhook is not None}
+
+    async def _deliver(self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook) -> None:
+        """One attempt and its settling; no transaction is open while the request is."""
+        started_at, begun = self._clock(), time.monotonic()
+        body = with_retry_count(claim.body, claim.attempts)
+        headers = {
+            **webhook.headers,
+            "Content-Type": "application/json",
+            "User-Agent": "chainbell",
+            **signed_headers(
+                [self._keys.open(webhook.sealed_secret)],
+                message_id=claim.id,
+                subscription_id=webhook.id,
+                event=claim.event,
+                timestamp=int(started_at.timestamp()),
+                body=body,
+                prefix=self._settings.header_prefix,
+            ),
+        }
+        answer = await post(client, self._settings.guard, webhook.url, headers, body)
+        verdict = judge(answer.outcome, answer.http_status, claim.attempts + 1)
+        settlement = Settlement(
+            claim,
+            _STATES[verdict.next],
+            started_at,
+            round((time.monotonic() - begun) * 1000),
+            answer.outcome,
+            answer.http_status,
+            answer.error,
+            answer.body,
+            None if verdict.delay is None else self._clock() + verdict.delay,
+            verdict.deactivate_webhook,
+        )
+        recorded = await asyncio.to_thread(self._settle, settlement)
+        (self._on_settled if recorded else self._on_fenced)(settlement)
+
+    def _settle(self, settlement: Settlement) -> bool:
+        with self._database.write() as connection:
+            return outbox.settle(connection, settlement)

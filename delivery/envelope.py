@@ -1,0 +1,37 @@
+"""The body of a webhook: the reference's envelope around an event's data, made once and sent as it is kept."""
+
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+from chainbell.delivery import javascript_json
+from chainbell.rules import Event
+from chainbell.rules.payload import wire_instant
+
+VERSION = "1.0"
+BodyFormat = Literal["compact", "spaced"]
+_MESSAGES = UUID("b9a4c7d2-51e6-5f3a-8c0b-2e7f4d6a9135")
+_UNTRIED = b"0}}"
+
+
+def message_id(event_id: str, webhook_id: str) -> str:
+    """The `webhookId` of the body: one for each event and webhook, the same on every retry and re-send."""
+    return "wh_" + uuid5(_MESSAGES, f"{event_id} {webhook_id}").hex
+
+
+def compose(event: Event, webhook_id: str, body_format: str = "compact") -> bytes:
+    """The bytes to keep for `event` on its way to one webhook, with a retry count of 0."""
+    envelope: dict[str, Any] = {
+        "webhookId": message_id(event.id, webhook_id),
+        "event": event.name,
+        "timestamp": wire_instant(event.occurred_at),
+        "accountId": event.account_id,
+        "data": event.data,
+        "metadata": {"version": VERSION, "retryCount": 0},
+    }
+    encode = javascript_json.spaced if body_format == "spaced" else javascript_json.compact
+    return encode(envelope)
+
+
+def with_retry_count(body: bytes, retries: int) -> bytes:
+    """The kept bytes with `metadata.retryCount` set, the only thing that an attempt changes."""
+    return body.removesuffix(_UNTRIED) + b"%d}}" % retries

@@ -1,0 +1,110 @@
+"""Which endpoints may be called: https by default, public addresses by default, headers that cannot forge a request."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from yarl import URL
+
+_TRANSLATED = tuple(IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+"""NAT64, local NAT64, 6to4 and Teredo: IPv6 addresses that lead to an IPv4 address nobody has vetted."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_RESERVED_HEADERS = frozenset(
+    [
+        "host",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "proxy-connection",
+        "expect",
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+        "accept-encoding",
+    ]
+)
+
+
+class RefusedEndpointError(ValueError):
+    """An endpoint that must not be called; the message names the field and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPolicy:
+    """What is allowed beyond public https: plain http, and inside addresses (for a receiver on this machine)."""
+
+    allow_http: bool = False
+    allow_inside: bool = False
+
+
+PUBLIC_HTTPS = GuardPolicy()
+LOOPBACK_ALLOWED = GuardPolicy(allow_http=True, allow_inside=True)
+
+
+def check_url(url: str, policy: GuardPolicy) -> URL:
+    """The parsed URL of an endpoint; raises RefusedEndpointError for one that may not be called."""
+    try:
+        parsed = URL(url)
+        port = parsed.port
+    except ValueError as error:
+        raise RefusedEndpointError(f"url: {error}") from None
+    if parsed.scheme not in ("https", "http") or not parsed.host or not port:
+        raise RefusedEndpointError("url: an absolute https URL is needed")
+    if parsed.scheme == "http" and not policy.allow_http:
+        raise RefusedEndpointError("url: https is needed; plain http must be switched on")
+    if parsed.user is not None or parsed.password is not None:
+        raise RefusedEndpointError("url: user names and passwords do not belong in it; use a header")
+    if parsed.fragment:
+        raise RefusedEndpointError("url: a fragment is never sent; leave it out")
+    if any(ord(character) <= 32 or ord(character) == 127 for character in url):
+        raise RefusedEndpointError("url: it contains white space or control characters")
+    if _looks_numeric(parsed.host):
+        check_addresses([parsed.host], policy)
+    return parsed
+
+
+def _looks_numeric(host: str) -> bool:
+    """An IP literal, or a name whose last label a resolver may take for part of one (decimal, octal, hexadecimal)."""
+    last = host.rstrip(".").rpartition(".")[2].lower()
+    return ":" in host or last.isdigit() or re.fullmatch("0x[0-9a-f]*", last) is not None
+
+
+def check_addresses(addresses: Sequence[str], policy: GuardPolicy) -> None:
+    """Raises RefusedEndpointError if any of a host's addresses lies inside; a mixed answer is refused as a whole."""
+    for address in addresses:
+        try:
+            parsed = ip_address(address.partition("%")[0])
+        except ValueError:
+            raise RefusedEndpointError(f"url: {address!r} is not an address in its ordinary form") from None
+        if not policy.allow_inside and not is_public(parsed):
+            raise RefusedEndpointError(f"url: {address} is an inside address")
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address belongs to the public internet and hides no other address."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address.is_site_local or any(address in network for network in _TRANSLATED):
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def check_headers(headers: Mapping[str, str], prefix: str) -> None:
+    """Raises RefusedEndpointError for a custom header that is malformed or would forge the request or its signature."""
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise RefusedEndpointError(f"headers: {name!r} is not a header name")
+        if name.lower() in _RESERVED_HEADERS or name.lower().startswith(f"{prefix}-".lower()):
+            raise RefusedEndpointError(f"headers.{name}: this header is chainbell's own to set")
+        if any(ord(character) < 32 or ord(character) == 127 for character in value) or not value.isascii():
+            raise RefusedEndpointError(f"headers.{name}: control and non-ASCII characters are not allowed")

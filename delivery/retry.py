@@ -1,0 +1,53 @@
+"""What an attempt's outcome means for its delivery: the reference's retry table, as a pure function."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 5 * 60, 30 * 60, 2 * 60 * 60))
+"""How long after the n-th failed attempt the next one follows; six attempts in all."""
+
+
+class Outcome(StrEnum):
+    """How one HTTP attempt ended."""
+
+    ANSWERED = "answered"
+    TIMEOUT = "timeout"
+    DNS_FAILURE = "dns_failure"
+    TLS_FAILURE = "tls_failure"
+    CONNECTION_FAILURE = "connection_failure"
+    BROKEN_ANSWER = "broken_answer"
+    REFUSED_ADDRESS = "refused_address"
+
+
+class Next(StrEnum):
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows: `delay` counts from the end of the attempt and is set for a retry only."""
+
+    next: Next
+    delay: timedelta | None = None
+    deactivate_webhook: bool = False
+
+
+def judge(outcome: Outcome, http_status: int | None, attempt: int) -> Verdict:
+    """The verdict on the attempt with this number (the first is 1).
+
+    2xx is delivered; 5xx and everything that kept a well-formed answer from arriving in time is retried; 3xx (never
+    followed), 4xx and an address the guard refuses fail at once, and 410 deactivates the webhook.
+    """
+    if outcome == Outcome.REFUSED_ADDRESS:
+        return Verdict(Next.FAILED)
+    if outcome == Outcome.ANSWERED and http_status is not None:
+        if 200 <= http_status < 300:
+            return Verdict(Next.DELIVERED)
+        if http_status < 500:
+            return Verdict(Next.FAILED, deactivate_webhook=http_status == 410)
+    if attempt > len(RETRY_DELAYS):
+        return Verdict(Next.FAILED)
+    return Verdict(Next.RETRY, RETRY_DELAYS[attempt - 1])

@@ -1,0 +1,69 @@
+"""Signatures over the bytes of a body: the reference's hex HMAC and the Standard Webhooks trio."""
+
+import base64
+import hashlib
+import hmac
+from binascii import Error as Base64Error
+from collections.abc import Mapping, Sequence
+
+HEADER_PREFIX = "X-Exepron"
+_STANDARD_PREFIX = "whsec_"
+
+
+def hex_signature(secret: str, body: bytes) -> str:
+    """Lower-case hex HMAC-SHA256 of the body with the secret, as the reference's receivers compute it."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """One `v1,...` entry of the Standard Webhooks `webhook-signature` header.
+
+    The key is the secret's bytes; of a secret in the form `whsec_<base64>` the decoded part.
+    """
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(_standard_key(secret), signed, hashlib.sha256).digest()).decode()
+
+
+def _standard_key(secret: str) -> bytes:
+    if secret.startswith(_STANDARD_PREFIX):
+        try:
+            return base64.b64decode(secret.removeprefix(_STANDARD_PREFIX), validate=True)
+        except Base64Error:
+            pass  # a host's own secret that happens to begin so
+    return secret.encode()
+
+
+def signed_headers(
+    secrets: Sequence[str],
+    *,
+    message_id: str,
+    subscription_id: str,
+    event: str,
+    timestamp: int,
+    body: bytes,
+    prefix: str = HEADER_PREFIX,
+) -> dict[str, str]:
+    """The headers of one attempt. The first secret is the current one, a second one is being rotated out.
+
+    `timestamp` is Unix seconds.
+    """
+    headers = {
+        f"{prefix}-Signature": hex_signature(secrets[0], body),
+        f"{prefix}-Event": event,
+        f"{prefix}-Subscription": subscription_id,
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": " ".join(standard_signature(s, message_id, timestamp, body) for s in secrets),
+    }
+    if len(secrets) > 1:
+        headers[f"{prefix}-Signature-Previous"] = hex_signature(secrets[1], body)
+    return headers
+
+
+def is_signed(headers: Mapping[str, str], body: bytes, secret: str, prefix: str = HEADER_PREFIX) -> bool:
+    """Whether the body carries this secret's hex signature, the current one or the one being rotated out."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    expected = hex_signature(secret, body).encode()
+    given = (lowered.get(f"{prefix}-Signature{suffix}".lower(), "") for suffix in ("", "-Previous"))
+    matches = [hmac.compare_digest(expected, signature.encode()) for signature in given]
+    return any(matches)

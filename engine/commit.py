@@ -1,0 +1,117 @@
+"""One change in one transaction: read, revise, evaluate, write state, events and deliveries together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainbell.delivery import compose, message_id
+from chainbell.engine.changes import Change, ClockTick, Plan, revise
+from chainbell.engine.errors import InvalidInputError
+from chainbell.rules import Evaluation, Event, Rule, evaluate
+from chainbell.storage import AmbiguousProjectError, NewDelivery, StoredProject, events, outbox, projects
+from chainbell.storage.webhooks import webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a change brought to one project; `is_replay` if its `changeId` had been applied before."""
+
+    events: tuple[Event, ...]
+    is_replay: bool = False
+
+
+def apply_change(connection: Connection, change: Change, rules: Sequence[Rule], now: datetime) -> list[Applied]:
+    """Applies a change to its project, a clock tick without one to every Active project; `now` dates the deliveries.
+
+    Raises InvalidInputError, StaleChange, and the store's VersionConflictError; the caller rolls back.
+    """
+    applied = []
+    for key in _targets(connection, change):
+        stored = None if key is None else projects.read(connection, key)
+        applied.append(_apply_to(connection, change, stored, rules, now))
+    return applied
+
+
+def preview_change(connection: Connection, change: Change, rules: Sequence[Rule]) -> tuple[Event, ...]:
+    """What would fire; nothing is written."""
+    fired: list[Event] = []
+    for key in _targets(connection, change):
+        stored = None if key is None else projects.read(connection, key)
+        fired += _evaluated(change, stored, rules).events
+    return tuple(fired)
+
+
+def _targets(connection: Connection, change: Change) -> list[int | None]:
+    """The keys of the projects that the change concerns; None stands for one that is not there yet."""
+    if isinstance(change, Plan):
+        return [projects.find_key(connection, change.plan.project.id, change.plan.account_id)]
+    if isinstance(change, ClockTick) and change.project_id is None:
+        return [*projects.active_keys(connection, change.account_id)]
+    project_id = change.project_id
+    assert project_id is not None  # noqa: S101  only a clock tick may leave it out
+    try:
+        key = projects.find_key(connection, project_id, change.account_id)
+    except AmbiguousProjectError:
+        raise InvalidInputError("accountId", f"several accounts have a project {project_id!r}; name one") from None
+    if key is None:
+        raise InvalidInputError("projectId", f"there is no project {project_id!r}")
+    return [key]
+
+
+def _evaluated(change: Change, stored: StoredProject | None, rules: Sequence[Rule]) -> Evaluation:
+    before = None if stored is None else stored.project
+    revision = revise(before, change)
+    return evaluate(before, revision.project, change.at, revision.cause, rules)
+
+
+def _apply_to(
+    connection: Connection, change: Change, stored: StoredProject | None, rules: Sequence[Rule], now: datetime
+) -> Applied:
+    body = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    if stored is not None and change.change_id is not None:
+        known = events.find_change(connection, stored.key, change.change_id)
+        if known is not None:
+            return Applied(tuple(events.events_of_change(connection, known)), is_replay=True)
+    if isinstance(change, Plan) and stored is not None:
+        kept = projects.kept_plan(connection, stored.key, stored.project.baseline)
+        if kept == body["plan"]:
+            return Applied(())
+    seen = _evaluated(change, stored, rules)
+    before = None if stored is None else stored.project
+    if stored is None:
+        key, version = projects.insert_project(connection, seen.project), 0
+    else:
+        key, version = stored.key, stored.version
+    projects.save(connection, key, version, before, seen.project)
+    if isinstance(change, Plan):
+        projects.keep_baseline(connection, key, seen.project.baseline, change.at, body["plan"])
+    change_key = events.add_change(connection, key, change.change_id, change.kind, change.at, body)
+    events.add_events(connection, key, change_key, seen.events)
+    projects.add_fever_point(connection, key, seen.project, change.at, seen.assessment)
+    _enqueue(connection, seen.events, now)
+    return Applied(seen.events)
+
+
+def _enqueue(connection: Connection, fired: Sequence[Event], now: datetime) -> None:
+    """One delivery for each event and each webhook of its account that asks for it, paused ones too."""
+    if not fired:
+        return
+    listeners = webhooks(connection, fired[0].account_id)
+    outbox.enqueue(
+        connection,
+        [
+            NewDelivery(
+                message_id(event.id, webhook.id),
+                webhook.id,
+                event.id,
+                event.name,
+                compose(event, webhook.id, webhook.body_format),
+            )
+            for event in fired
+            for webhook in listeners
+            if event.name in webhook.events
+        ],
+        now,
+    )

@@ -1,0 +1,70 @@
+"""Shared pieces of the documents that come in: camelCase on the wire, checked field by field."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from chainbell.engine.errors import InvalidInputError
+from chainbell.rules import HostId, Person
+from chainbell.storage.types import LARGEST_ID, LONGEST_ID
+
+LONGEST_DURATION = 100_000
+"""Working days; some 380 years."""
+
+
+def _host_id(value: Any) -> HostId:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError("an id is an integer or a string")
+    if isinstance(value, int):
+        if abs(value) > LARGEST_ID:
+            raise ValueError("an integer id lies within 2**53")
+        return value
+    if not 1 <= len(value) <= LONGEST_ID:
+        raise ValueError(f"a string id has 1 to {LONGEST_ID} characters")
+    return _text(value)
+
+
+def _text(value: str) -> str:
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("NUL characters and lone surrogates are not text")
+    return value
+
+
+Id = Annotated[int | str, BeforeValidator(_host_id)]
+Text = Annotated[str, Strict(), Field(min_length=1, max_length=1000), AfterValidator(_text)]
+WorkingDays = Annotated[float, Strict(), Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False)]
+Lag = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
+Percent = Annotated[float, Strict(), Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class Document(BaseModel):
+    """A frozen document; unknown fields are refused so that a misspelt one is not silently lost."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class PersonDocument(Document):
+    id: Id
+    name: Text
+    email: Text | None = None
+
+    def value(self) -> Person:
+        return Person(self.id, self.name, self.email)
+
+
+def invalid(error: ValidationError, within: str = "") -> InvalidInputError:
+    """The first thing that pydantic found wrong, as a field path and a reason."""
+    first = error.errors(include_url=False)[0]
+    tags = {"task.update", "project.update", "milestone.complete", "plan", "clock"}
+    path = [part for n, part in enumerate(first["loc"]) if not (n == 0 and not within and part in tags)]
+    if path and path[-1] in ("int", "str", "date", "datetime"):
+        path.pop()
+    field = within
+    for part in path:
+        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
+    if first["type"] == "missing":
+        return InvalidInputError(field, "is missing")
+    given = first.get("input")
+    shown = f"; got {given!r}"[:200] if isinstance(given, (str, int, float, bool)) else ""
+    return InvalidInputError(field or "document", first["msg"].removeprefix("Value error, ") + shown)

@@ -1,0 +1,276 @@
+"""The front door: changes in, events out."""
+
+import secrets as token_source
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from blinker import Namespace, Signal
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from chainbell.delivery import (
+    Clock,
+    DeliverySettings,
+    Dispatcher,
+    RefusedEndpointError,
+    check_headers,
+    check_url,
+    system_clock,
+)
+from chainbell.engine.changes import Change, Plan, read_change
+from chainbell.engine.commit import Applied, apply_change, preview_change
+from chainbell.engine.errors import ConflictError, InvalidInputError
+from chainbell.engine.logs import log, log_event, log_fenced, log_settled
+from chainbell.engine.plans import PlanDocument, read_plan
+from chainbell.engine.status import FeverPoint, ProjectReport, report
+from chainbell.rules import CATALOGUE, Event, HostId, Rule
+from chainbell.storage import (
+    AmbiguousProjectError,
+    Database,
+    KeyRing,
+    VersionConflictError,
+    Webhook,
+    events,
+    generate_key,
+    key_file_beside,
+    projects,
+    webhooks,
+)
+from chainbell.storage.types import decode_host_id
+
+ATTEMPTS_ON_CONFLICT = 8
+
+
+class Engine:
+    """A chainbell database with its rules.
+
+    `database_url` is SQLAlchemy's (`sqlite:///chainbell.db`, `postgresql://...`). `keys` seal webhook secrets; without
+    them a SQLite file gets a key file beside it. `clock` says what time it is for deliveries; changes bring their own
+    time. Raises InvalidInputError for a URL or keys that cannot be used.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        keys: Sequence[str] = (),
+        delivery: DeliverySettings | None = None,
+        clock: Clock = system_clock,
+        rules: Sequence[Rule] = CATALOGUE,
+    ) -> None:
+        try:
+            self.database = Database(database_url)
+            self._keys = KeyRing(list(keys)) if keys else self._default_keys()
+        except ValueError as error:
+            field, _, reason = str(error).partition(": ")
+            raise InvalidInputError(field, reason or field) from None
+        self.delivery = delivery or DeliverySettings()
+        self.rules = tuple(rules)
+        self._clock = clock
+        self._signals = Namespace()
+        self.enqueued = Signal(
+            "Sent after a commit that may have left deliveries due, with no arguments but the engine."
+        )
+        self.database.create_tables()
+
+    def _default_keys(self) -> KeyRing:
+        path = self.database.url.database
+        if not self.database.is_sqlite:
+            raise ValueError("keys: PostgreSQL needs keys of your own; set CHAINBELL_KEYS")
+        if path in (None, "", ":memory:"):
+            return KeyRing([generate_key()])
+        return key_file_beside(Path(str(path)))
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- changes in -------------------------------------------------------------------------------------------------
+
+    def load(self, plan: PlanDocument | dict[str, Any], *, at: datetime | None = None) -> list[Event]:
+        """Loads or re-plans a project. A plan equal to the current baseline's changes nothing."""
+        return self.apply(Plan(kind="plan", at=at or self._clock(), plan=read_plan(plan)))
+
+    def apply(self, change: Change | dict[str, Any]) -> list[Event]:
+        """Applies one change durably and returns its events; with a `changeId` seen before, those it brought then.
+
+        Raises InvalidInputError (and StaleChange) naming field and reason, ConflictError when other writers keep
+        winning; the database is then unchanged.
+        """
+        return self.apply_all([read_change(change)])
+
+    def apply_all(self, changes: Iterable[Change | dict[str, Any]]) -> list[Event]:
+        """Applies several changes in one transaction: all of them, or none and the first one's error."""
+        parsed = [read_change(change) for change in changes]
+        applied = self._retrying(lambda connection: self._apply_in(connection, parsed))
+        fired = [event for one in applied if not one.is_replay for event in one.events]
+        self._announce(fired)
+        return [event for one in applied for event in one.events]
+
+    def preview(self, change: Change | dict[str, Any]) -> list[Event]:
+        """What the change would fire; nothing is kept."""
+        parsed = read_change(change)
+        with self.database.read() as connection:
+            return list(preview_change(connection, parsed, self.rules))
+
+    def _apply_in(self, connection: Connection, changes: list[Change]) -> list[Applied]:
+        now = self._clock()
+        return [one for change in changes for one in apply_change(connection, change, self.rules, now)]
+
+    def _retrying(self, work: Callable[[Connection], list[Applied]]) -> list[Applied]:
+        for _ in range(ATTEMPTS_ON_CONFLICT):
+            try:
+                with self.database.write() as connection:
+                    return work(connection)
+            except (VersionConflictError, IntegrityError) as error:
+                conflict = error
+        raise ConflictError(f"other writers kept changing the project; nothing was kept ({conflict})")
+
+    # --- signals out ------------------------------------------------------------------------------------------------
+
+    def signal(self, event_name: str) -> Signal:
+        """The blinker signal of one event name, sent after commit as `handler(engine, event=Event)`."""
+        known = [rule.event for rule in self.rules]
+        if event_name not in known:
+            raise InvalidInputError("event", f"{event_name!r} is none of {', '.join(known)}")
+        return self._signals.signal(event_name)
+
+    def _announce(self, fired: list[Event]) -> None:
+        for event in fired:
+            log_event(event)
+            for receiver in self._signals.signal(event.name).receivers_for(self):
+                try:
+                    receiver(self, event=event)
+                except Exception as error:  # noqa: BLE001  a failing subscriber stops nobody
+                    log.error("chainbell.subscriber_failed", name=event.name, event_id=event.id, error=repr(error))
+        if fired:
+            self.enqueued.send(self)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def events(
+        self,
+        project: HostId | None = None,
+        *,
+        account: HostId | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> list[Event]:
+        """Kept events, oldest first; with a limit the newest of them."""
+        with self.database.read() as connection:
+            return events.find_events(connection, account_id=account, project_id=project, name=name, limit=limit)
+
+    def event(self, event_id: str) -> Event:
+        """One kept event with its `why`; raises InvalidInputError if there is none of this id."""
+        with self.database.read() as connection:
+            found = events.find_event(connection, event_id)
+        if found is None:
+            raise InvalidInputError("event", f"there is no event {event_id!r}")
+        return found
+
+    def status(self, project: HostId, *, account: HostId | None = None, as_of: datetime | None = None) -> ProjectReport:
+        """The state of a project at `as_of`, by default at its last evaluation."""
+        with self.database.read() as connection:
+            try:
+                key = projects.find_key(connection, project, account)
+            except AmbiguousProjectError:
+                raise InvalidInputError("account", f"several accounts have a project {project!r}; name one") from None
+            if key is None:
+                raise InvalidInputError("projectId", f"there is no project {project!r}")
+            stored = projects.read(connection, key).project
+            trail = tuple(FeverPoint(**point) for point in projects.fever_points(connection, key))
+        return report(stored, as_of or stored.evaluated_at or self._clock(), trail)
+
+    def resolve_project_id(self, text: str) -> HostId:
+        """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""
+        candidates: list[HostId] = [decode_host_id(text), text]
+        with self.database.read() as connection:
+            for candidate in candidates:
+                try:
+                    if projects.find_key(connection, candidate, None) is not None:
+                        return candidate
+                except AmbiguousProjectError:
+                    return candidate
+        raise InvalidInputError("projectId", f"there is no project {text!r}")
+
+    # --- webhooks ---------------------------------------------------------------------------------------------------
+
+    def add_webhook(
+        self,
+        account: HostId,
+        url: str,
+        *,
+        name: str = "webhook",
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        headers: dict[str, str] | None = None,
+        body_format: str = "compact",
+        is_active: bool = True,
+    ) -> tuple[Webhook, str]:
+        """Registers an endpoint, for all events unless some are named; returns it with its secret, shown this once.
+
+        Raises InvalidInputError for a URL or header that the guard refuses, an unknown event, an empty secret.
+        """
+        known = [rule.event for rule in self.rules]
+        wanted = list(known if events is None else dict.fromkeys(events))
+        for number, event in enumerate(wanted):
+            if event not in known:
+                raise InvalidInputError(f"events[{number}]", f"{event!r} is none of {', '.join(known)}")
+        if not wanted:
+            raise InvalidInputError("events", "name at least one event")
+        if secret == "":
+            raise InvalidInputError("secret", "is empty")
+        if body_format not in ("compact", "spaced"):
+            raise InvalidInputError("bodyFormat", f"{body_format!r} is neither 'compact' nor 'spaced'")
+        try:
+            check_url(url, self.delivery.guard)
+            check_headers(headers or {}, self.delivery.header_prefix)
+        except RefusedEndpointError as error:
+            field, _, reason = str(error).partition(": ")
+            raise InvalidInputError(field, reason) from None
+        plain = secret or token_source.token_urlsafe(32)
+        webhook = Webhook(
+            id="wh_" + uuid4().hex[:20],
+            account_id=account,
+            name=name,
+            url=url,
+            events=tuple(wanted),
+            sealed_secret=self._keys.seal(plain),
+            created_at=self._clock(),
+            headers=headers or {},
+            body_format=body_format,
+            is_active=is_active,
+        )
+        with self.database.write() as connection:
+            webhooks.add_webhook(connection, webhook)
+        return webhook, plain
+
+    def webhooks(self, account: HostId | None = None) -> list[Webhook]:
+        with self.database.read() as connection:
+            return webhooks.webhooks(connection, account)
+
+    def webhook_log(self, webhook_id: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The attempts of one webhook, newest first; raises InvalidInputError if there is no such webhook."""
+        with self.database.read() as connection:
+            if webhooks.find_webhook(connection, webhook_id) is None:
+                raise InvalidInputError("webhook", f"there is no webhook {webhook_id!r}")
+            return webhooks.attempt_log(connection, webhook_id, limit)
+
+    def dispatcher(self, settings: DeliverySettings | None = None) -> Dispatcher:
+        """A dispatcher for this database; make it inside a running event loop."""
+        return Dispatcher(
+            self.database,
+            self._keys,
+            settings or self.delivery,
+            clock=self._clock,
+            on_settled=log_settled,
+            on_fenced=log_fenced,
+        )

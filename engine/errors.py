@@ -1,0 +1,22 @@
+"""What can go wrong, each with the field and the reason; nothing is kept of what was refused."""
+
+
+class ChainbellError(Exception):
+    """The base of all errors that chainbell raises on purpose."""
+
+
+class InvalidInputError(ChainbellError):
+    """Input that cannot be taken: `field` is its path in the document (`tasks[3].duration`), `reason` says why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class StaleChange(InvalidInputError):  # noqa: N818
+    """A change older than what is known of its subject already; send `allowStale` to apply it all the same."""
+
+
+class ConflictError(ChainbellError):
+    """Other writers kept changing the project; nothing was kept, the change can be sent again."""

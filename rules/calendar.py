@@ -1,0 +1,134 @@
+"""Working days: between instants and coordinates, exactly.
+
+A coordinate counts whole working days since the opening of `origin` plus the fraction of the current day's working
+hours. Inside a day the fraction is of real elapsed time, so a day on which the clocks change maps one to one as well.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+MONDAY_TO_FRIDAY = frozenset({1, 2, 3, 4, 5})
+EVERY_DAY = frozenset({1, 2, 3, 4, 5, 6, 7})
+NOISE = 1e-6
+"""Working days (about 30 ms) below which two coordinates are the same instant: the noise of summing floats."""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """A project's working time.
+
+    `origin` is the date whose opening is coordinate 0; `working_days` are ISO weekdays (1 is Monday); `opens` and
+    `closes` are wall-clock hours in `time_zone`, `closes=None` meaning midnight at the end of the day.
+    """
+
+    origin: date
+    working_days: frozenset[int] = MONDAY_TO_FRIDAY
+    holidays: frozenset[date] = frozenset()
+    opens: time = time(9)
+    closes: time | None = time(17)
+    time_zone: str = "UTC"
+    _days: "_DayCount" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.working_days or not self.working_days <= EVERY_DAY:
+            raise ValueError("workingDays: name at least one weekday from 1 (Monday) to 7 (Sunday)")
+        if self.closes is not None and self.closes <= self.opens:
+            raise ValueError("hours: closing must come after opening")
+        object.__setattr__(self, "_days", _DayCount(self.origin, self.working_days, self.holidays))
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def is_working(self, day: date) -> bool:
+        return day.isoweekday() in self.working_days and day not in self.holidays
+
+    def opening(self, day: date) -> datetime:
+        """The instant (UTC) at which working hours begin on `day`."""
+        return datetime.combine(day, self.opens, self._zone).astimezone(UTC)
+
+    def closing(self, day: date) -> datetime:
+        """The instant (UTC) at which working hours end on `day`."""
+        if self.closes is None:
+            return datetime.combine(day + timedelta(days=1), time(0), self._zone).astimezone(UTC)
+        return datetime.combine(day, self.closes, self._zone).astimezone(UTC)
+
+    def coordinate(self, instant: datetime) -> float:
+        """Working days from the origin to `instant` (aware); free time maps to the next opening."""
+        day = self.local_date(instant)
+        whole = float(self._days.before(day))
+        if not self.is_working(day):
+            return whole
+        opens, closes = self.opening(day), self.closing(day)
+        fraction = (instant - opens) / (closes - opens)
+        return whole + min(1.0, max(0.0, fraction))
+
+    def instant(self, coordinate: float) -> datetime:
+        """The instant (UTC) of a coordinate; a boundary is the closing of the day before it."""
+        whole = self._finish_index(coordinate)
+        day = self._days.at(whole)
+        opens, closes = self.opening(day), self.closing(day)
+        return opens + (closes - opens) * (coordinate - whole)
+
+    def start_of(self, day: date) -> float:
+        """The coordinate of a date as a start: that day's opening, or the next working day's."""
+        return float(self._days.before(day))
+
+    def finish_of(self, day: date) -> float:
+        """The coordinate of a date as a finish: that day's closing, or the last working day's before it."""
+        return float(self._days.before(day) + self.is_working(day))
+
+    def start_date(self, coordinate: float) -> date:
+        """The date of a coordinate as a start: a boundary is the opening of the day after it."""
+        return self._days.at(int((coordinate + NOISE) // 1))
+
+    def finish_date(self, coordinate: float) -> date:
+        """The date of a coordinate as a finish: a boundary is the closing of the day before it."""
+        return self._days.at(self._finish_index(coordinate))
+
+    def local_date(self, instant: datetime) -> date:
+        """The calendar date of an instant in the project's time zone."""
+        return instant.astimezone(self._zone).date()
+
+    @staticmethod
+    def _finish_index(coordinate: float) -> int:
+        nearest = round(coordinate)
+        if abs(coordinate - nearest) <= NOISE:
+            return nearest - 1
+        return int(coordinate // 1)
+
+
+class _DayCount:
+    """Counts working days by arithmetic: weeks at a time, with the holidays that cost a working day in order."""
+
+    def __init__(self, origin: date, working_days: frozenset[int], holidays: frozenset[date]) -> None:
+        self._weekdays = sorted(working_days)
+        # Weeks are anchored on the Monday on or before the origin.
+        self._monday = origin.toordinal() - (origin.isoweekday() - 1)
+        self._lost = sorted(self._raw(day) for day in holidays if day.isoweekday() in working_days)
+        # The net index of the working day that follows each lost one; rising, so a bisection inverts the count.
+        self._net = [raw - position for position, raw in enumerate(self._lost)]
+        self._offset = 0
+        self._offset = self.before(origin)
+
+    def _raw(self, day: date) -> int:
+        weeks, weekday = divmod(day.toordinal() - self._monday, 7)
+        return weeks * len(self._weekdays) + bisect_left(self._weekdays, weekday + 1)
+
+    def before(self, day: date) -> int:
+        """Working days from the origin's opening to the opening of `day`; negative before the origin."""
+        raw = self._raw(day)
+        return raw - bisect_left(self._lost, raw) - self._offset
+
+    def at(self, index: int) -> date:
+        """The working day with this index; 0 is the first on or after the origin. Raises ValueError past year 9999."""
+        net = index + self._offset
+        raw = net + bisect_right(self._net, net)
+        weeks, position = divmod(raw, len(self._weekdays))
+        try:
+            return date.fromordinal(self._monday + weeks * 7 + self._weekdays[position] - 1)
+        except (ValueError, OverflowError):
+            raise ValueError(f"working day {index} lies outside the years 1 to 9999") from None

@@ -1,0 +1,98 @@
+"""One step of one project: the rules in their fixed order, the latches they leave, the events they fire."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID, uuid5
+
+from chainbell.rules.buffers import Assessment
+from chainbell.rules.events import CATALOGUE
+from chainbell.rules.model import HostId, Latch, LatchKey, Project
+from chainbell.rules.payload import wire
+from chainbell.rules.transition import Cause, Firing, Rule, Transition
+
+EVENTS = UUID("6f0f7c1e-2d0b-5c5e-9a43-7d1f0e9b8c21")
+"""The namespace of event ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, with its wire-form payload `data` and, for those who ask, `why`.
+
+    `id` is a UUIDv5 of account, project, baseline, event, subject and occurrence: the same history gives the same ids,
+    in whichever portions it is evaluated.
+    """
+
+    id: str
+    name: str
+    account_id: HostId
+    project_id: HostId
+    subject_id: HostId
+    occurred_at: datetime
+    data: Mapping[str, Any]
+    why: Mapping[str, Any]
+
+    @property
+    def task_id(self) -> HostId | None:
+        return self.subject_id if self.name.startswith("task.") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The project with its latches moved, the events in their fixed order, and what the rules looked at."""
+
+    project: Project
+    events: tuple[Event, ...]
+    assessment: Assessment
+
+
+def evaluate(
+    before: Project | None, after: Project, now: datetime, cause: Cause, rules: Sequence[Rule] = CATALOGUE
+) -> Evaluation:
+    """Decides what the step from `before` to `after` at the instant `now` means. Pure: nothing else is consulted."""
+    step = Transition(before, after, now, cause)
+    latches: dict[LatchKey, Latch] = dict(after.latches)
+    events: list[Event] = []
+    for rule in rules:
+        firings: list[Firing] = []
+        for decision in rule.decide(step):
+            key = (rule.event, decision.subject)
+            if isinstance(decision, Firing):
+                firings.append(decision)
+            elif not latches.get(key, Latch()).armed:
+                latches[key] = replace(latches[key], armed=True)
+        for firing in sorted(firings, key=lambda firing: id_order(firing.subject)):
+            occurrence = firing.occurrence
+            if rule.latched:
+                latch = latches.get((rule.event, firing.subject), Latch())
+                if not latch.armed:
+                    continue
+                occurrence = latch.count + 1
+                latches[(rule.event, firing.subject)] = Latch(occurrence, armed=False)
+            events.append(_event(step, rule, firing, occurrence))
+    evaluated = replace(after, latches=MappingProxyType(latches), evaluated_at=step.evaluated_at)
+    return Evaluation(evaluated, tuple(events), step.assessment)
+
+
+def _event(step: Transition, rule: Rule, firing: Firing, occurrence: int | None) -> Event:
+    project = step.after
+    identity = (project.account_id, project.id, project.baseline, rule.event, firing.subject, occurrence)
+    why = {name: wire(value) for name, value in firing.why.items()}
+    why |= {"cause": step.cause.kind, "baseline": project.baseline, "changeId": step.cause.change_id}
+    return Event(
+        str(uuid5(EVENTS, repr(identity))),
+        rule.event,
+        project.account_id,
+        project.id,
+        firing.subject,
+        step.now,
+        wire(firing.payload),
+        why,
+    )
+
+
+def id_order(host_id: HostId) -> tuple[bool, int, str]:
+    """The order of ids within one evaluation: integers by value, then strings."""
+    return (True, 0, host_id) if isinstance(host_id, str) else (False, host_id, "")

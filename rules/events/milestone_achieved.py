@@ -1,0 +1,47 @@
+"""milestone.achieved: a milestone is marked complete, once in a baseline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from chainbell.rules.model import Deliverable, HostId, Person
+from chainbell.rules.transition import Firing, Rule, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneAchieved:
+    """`days_early` is calendar days, negative for a late milestone, None for one without a planned date."""
+
+    milestone_id: HostId
+    milestone_name: str
+    project_id: HostId
+    project_name: str
+    achieved_date: date
+    planned_date: date | None
+    days_early: int | None
+    completed_by: Person | None
+    linked_deliverables: tuple[Deliverable, ...]
+
+
+def decide(step: Transition) -> Iterator[Firing]:
+    before = {milestone.id: milestone for milestone in step.before.milestones} if step.before else {}
+    for milestone in step.after.milestones:
+        old = before.get(milestone.id)
+        if milestone.achieved_at is None or old is None or old.achieved_at is not None:
+            continue
+        achieved = step.after.calendar.local_date(milestone.achieved_at)
+        payload = MilestoneAchieved(
+            milestone.id,
+            milestone.name,
+            step.after.id,
+            step.after.name,
+            achieved,
+            milestone.planned_date,
+            None if milestone.planned_date is None else (milestone.planned_date - achieved).days,
+            step.cause.by,
+            milestone.deliverables,
+        )
+        yield Firing(milestone.id, payload, {"plannedDate": milestone.planned_date})
+
+
+RULE = Rule("milestone.achieved", MilestoneAchieved, decide, latched=True)

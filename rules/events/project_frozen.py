@@ -1,0 +1,32 @@
+"""project.frozen: a project's status becomes Frozen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from chainbell.rules.model import HostId, Person, ProjectStatus
+from chainbell.rules.transition import Firing, Rule, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFrozen:
+    project_id: HostId
+    project_name: str
+    previous_status: str
+    new_status: str
+    changed_by: Person | None
+    changed_at: datetime
+    reason: str | None
+
+
+def decide(step: Transition) -> Iterator[Firing]:
+    before, after = step.before, step.after
+    if before is None or before.status == after.status or after.status != ProjectStatus.FROZEN:
+        return
+    payload = ProjectFrozen(
+        after.id, after.name, before.status, after.status, step.cause.by, step.now, step.cause.reason
+    )
+    yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
+
+
+RULE = Rule("project.frozen", ProjectFrozen, decide)

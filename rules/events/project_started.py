@@ -1,0 +1,46 @@
+"""project.started: a project goes from Planning to Active."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from chainbell.rules.model import HostId, ProjectStatus
+from chainbell.rules.transition import Firing, Rule, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStarted:
+    project_id: HostId
+    project_name: str
+    start_date: date
+    target_end_date: date | None
+    manager_id: HostId | None
+    manager_name: str | None
+    manager_email: str | None
+    buffer_size: float
+    critical_chain_length: float
+    team_size: int | None
+
+
+def decide(step: Transition) -> Iterator[Firing]:
+    before, after = step.before, step.after
+    if before is None or (before.status, after.status) != (ProjectStatus.PLANNING, ProjectStatus.ACTIVE):
+        return
+    manager = after.manager
+    chain = [after.tasks[after.position(task_id)] for task_id in after.critical_chain.tasks]
+    payload = ProjectStarted(
+        after.id,
+        after.name,
+        after.start_date,
+        after.target_end_date,
+        manager.id if manager else None,
+        manager.name if manager else None,
+        manager.email if manager else None,
+        after.project_buffer.size,
+        sum(task.duration for task in chain),
+        after.team_size,
+    )
+    yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
+
+
+RULE = Rule("project.started", ProjectStarted, decide)

@@ -1,0 +1,29 @@
+"""project.status_changed: any transition of a project's status."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from chainbell.rules.model import HostId, Person
+from chainbell.rules.transition import Firing, Rule, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatusChanged:
+    project_id: HostId
+    project_name: str
+    previous_status: str
+    new_status: str
+    changed_by: Person | None
+    changed_at: datetime
+
+
+def decide(step: Transition) -> Iterator[Firing]:
+    before, after = step.before, step.after
+    if before is None or before.status == after.status:
+        return
+    payload = ProjectStatusChanged(after.id, after.name, before.status, after.status, step.cause.by, step.now)
+    yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
+
+
+RULE = Rule("project.status_changed", ProjectStatusChanged, decide)

@@ -1,0 +1,54 @@
+"""task.completed: a task reaches 100 %, again after each time it is reopened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from chainbell.rules.model import HostId, Person
+from chainbell.rules.payload import shown
+from chainbell.rules.transition import Firing, Rule, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCompleted:
+    """`actual_duration` is working days from start to finish, None where no start was reported; `days_early` is
+    calendar days, negative for a late finish."""
+
+    task_id: HostId
+    task_name: str
+    project_id: HostId
+    project_name: str
+    completed_by: Person | None
+    completed_at: datetime
+    planned_duration: float
+    actual_duration: float | None
+    due_date: date
+    days_early: int
+    buffer_consumption: float
+    critical_chain_impact: bool
+
+
+def decide(step: Transition) -> Iterator[Firing]:
+    calendar = step.after.calendar
+    for old, new in step.changed_tasks:
+        if old.is_complete or not new.is_complete or new.finished is None:
+            continue
+        due = step.due_date(new)
+        payload = TaskCompleted(
+            new.id,
+            new.name,
+            step.after.id,
+            step.after.name,
+            step.cause.by,
+            new.finished_at or step.now,
+            new.duration,
+            None if new.started is None else round(new.finished - new.started, 6),
+            due,
+            (due - calendar.local_date(new.finished_at or step.now)).days,
+            shown(step.task_consumption(new).percent),
+            step.hits_critical_chain(new),
+        )
+        yield Firing(new.id, payload, {"previousPercent": old.percent, "newPercent": new.percent}, new.revision)
+
+
+RULE = Rule("task.completed", TaskCompleted, decide)

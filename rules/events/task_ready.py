@@ -1,0 +1,52 @@
+"""task.ready: nothing holds up a task's start any more; once per task and baseline, in Active projects only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from chainbell.rules.model import HostId, Person, ProjectStatus
+from chainbell.rules.payload import Predecessor
+from chainbell.rules.transition import Firing, Rule, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReady:
+    """`predecessors` are those that could hold up the start, in plan order."""
+
+    task_id: HostId
+    task_name: str
+    project_id: HostId
+    project_name: str
+    assigned_to: Person | None
+    planned_duration: float
+    remaining_duration: float
+    due_date: date
+    ready_at: datetime
+    predecessors: tuple[Predecessor, ...]
+    critical_chain_impact: bool
+
+
+def decide(step: Transition) -> Iterator[Firing]:
+    if step.after.status != ProjectStatus.ACTIVE:
+        return
+    for task in step.after.tasks:
+        if not step.latch("task.ready", task.id).armed or not step.is_ready(task):
+            continue
+        before = [other for other, _ in step.start_predecessors(task)]
+        payload = TaskReady(
+            task.id,
+            task.name,
+            step.after.id,
+            step.after.name,
+            task.assigned_to,
+            task.duration,
+            task.remaining_duration,
+            step.due_date(task),
+            step.now,
+            tuple(Predecessor(other.id, other.name, other.finished_at) for other in before),
+            step.hits_critical_chain(task),
+        )
+        yield Firing(task.id, payload, {"predecessors": [other.id for other in before]})
+
+
+RULE = Rule("task.ready", TaskReady, decide, latched=True)

@@ -1,0 +1,42 @@
+"""task.status_changed: any transition of a task's status."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from chainbell.rules.model import HostId, Person
+from chainbell.rules.transition import Firing, Rule, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatusChanged:
+    task_id: HostId
+    task_name: str
+    project_id: HostId
+    previous_status: str
+    new_status: str
+    changed_by: Person | None
+    changed_at: datetime
+    percent_complete: float
+    estimated_completion: date | None
+
+
+def decide(step: Transition) -> Iterator[Firing]:
+    for old, new in step.changed_tasks:
+        if old.status == new.status:
+            continue
+        payload = TaskStatusChanged(
+            new.id,
+            new.name,
+            step.after.id,
+            old.status,
+            new.status,
+            step.cause.by,
+            step.now,
+            new.percent,
+            step.estimated_completion(new),
+        )
+        yield Firing(new.id, payload, {"previousStatus": old.status, "newStatus": new.status}, new.revision)
+
+
+RULE = Rule("task.status_changed", TaskStatusChanged, decide)

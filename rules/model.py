@@ -1,0 +1,193 @@
+"""The values of a critical-chain project, frozen: what the host told us and what its baseline promised.
+
+Durations and coordinates are working days on the project's calendar (see `calendar.py`), percentages run 0..100,
+instants are aware datetimes in UTC. `Task` and `Link` are named tuples because a portfolio holds millions of them;
+everything else is a frozen dataclass.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from chainbell.rules.calendar import Calendar
+from chainbell.rules.zones import STATIC, ZonePolicy
+
+if TYPE_CHECKING:
+    from chainbell.rules.network import Network
+
+HostId = int | str
+"""An id of the host's own: an integer or a string of at most 64 characters; it comes back in the type it came in."""
+
+
+class ProjectStatus(StrEnum):
+    PLANNING = "Planning"
+    ACTIVE = "Active"
+    FROZEN = "Frozen"
+    COMPLETE = "Complete"
+
+
+class TaskStatus(StrEnum):
+    NOT_STARTED = "NotStarted"
+    IN_PROGRESS = "InProgress"
+    ON_HOLD = "OnHold"
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+
+
+class LinkType(StrEnum):
+    """Which end of the predecessor holds which end of the successor: FS is finish-to-start."""
+
+    FS = "FS"
+    SS = "SS"
+    FF = "FF"
+    SF = "SF"
+
+
+class ChainKind(StrEnum):
+    CRITICAL = "critical"
+    FEEDING = "feeding"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: HostId
+    name: str
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    id: HostId
+    name: str
+    status: str = "Pending"
+
+
+class Task(NamedTuple):
+    """One task: its baseline (`duration`, `planned_*`) and what has been reported of it since.
+
+    `remaining` is None until a remaining duration is reported. `counted_from` is the coordinate from which the
+    remaining duration counts: the last report of it, or the last start of work. `revision` counts accepted changes.
+    """
+
+    id: HostId
+    name: str
+    duration: float
+    planned_start: float
+    planned_finish: float
+    status: TaskStatus = TaskStatus.NOT_STARTED
+    remaining: float | None = None
+    percent: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+    counted_from: float | None = None
+    finished_at: datetime | None = None
+    updated_at: datetime | None = None
+    revision: int = 0
+    assigned_to: Person | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.status == TaskStatus.COMPLETED
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Work is left to do: neither completed nor cancelled."""
+        return self.status not in (TaskStatus.COMPLETED, TaskStatus.CANCELLED)
+
+    @property
+    def remaining_duration(self) -> float:
+        """Working days of work left: 0 once finished or cancelled, the plan's duration until something is reported."""
+        if not self.is_unfinished:
+            return 0.0
+        return self.duration if self.remaining is None else self.remaining
+
+
+class Link(NamedTuple):
+    predecessor: HostId
+    successor: HostId
+    type: LinkType = LinkType.FS
+    lag: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Tasks in order of work; a feeding chain names the task that it joins."""
+
+    id: HostId
+    kind: ChainKind
+    tasks: tuple[HostId, ...]
+    joins: HostId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    id: HostId
+    chain: HostId
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    id: HostId
+    name: str
+    planned_date: date | None = None
+    deliverables: tuple[Deliverable, ...] = ()
+    achieved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """The memory of one rule about one subject: how often it has fired in this baseline, and whether it may again."""
+
+    count: int = 0
+    armed: bool = True
+
+
+LatchKey = tuple[str, HostId]
+"""Event name and the id of its subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project at one instant: its baseline, what has been reported, and the latches of the rules.
+
+    `network` is the compiled form of `tasks` and `links`; it stays valid for as long as the baseline does.
+    `evaluated_at` is when the rules last saw this state (None: never).
+    """
+
+    account_id: HostId
+    id: HostId
+    name: str
+    status: ProjectStatus
+    start_date: date
+    target_end_date: date | None
+    calendar: Calendar
+    tasks: tuple[Task, ...]
+    chains: tuple[Chain, ...]
+    buffers: tuple[Buffer, ...]
+    network: "Network"
+    milestones: tuple[Milestone, ...] = ()
+    manager: Person | None = None
+    team_size: int | None = None
+    zones: ZonePolicy = STATIC
+    baseline: int = 1
+    revision: int = 0
+    latches: Mapping[LatchKey, Latch] = field(default_factory=lambda: MappingProxyType({}))
+    updated_at: datetime | None = None
+    evaluated_at: datetime | None = None
+
+    def position(self, task_id: HostId) -> int:
+        """Where the task stands in `tasks`; raises KeyError for an id the project does not have."""
+        return self.network.positions[task_id]
+
+    @property
+    def critical_chain(self) -> Chain:
+        return next(chain for chain in self.chains if chain.kind == ChainKind.CRITICAL)
+
+    @property
+    def project_buffer(self) -> Buffer:
+        critical = self.critical_chain.id
+        return next(buffer for buffer in self.buffers if buffer.chain == critical)

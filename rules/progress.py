@@ -1,0 +1,140 @@
+"""What a report does to a project: status, remaining duration and percent complete made consistent.
+
+Remaining duration counts from the last report of it or the last start of work, so a report of something else
+(a percentage, a name) does not move the forecast, and neither does the passing of time.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from math import isfinite
+
+from chainbell.rules.model import Deliverable, HostId, Milestone, Project, ProjectStatus, Task, TaskStatus
+
+
+class ReportError(ValueError):
+    """A report that the project cannot take: `field` names what is wrong, the message says why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class StaleReportError(ReportError):
+    """A report older than what is already known of its subject."""
+
+
+def report_task(
+    project: Project,
+    task_id: HostId,
+    at: datetime,
+    *,
+    status: TaskStatus | None = None,
+    remaining: float | None = None,
+    percent: float | None = None,
+    allow_stale: bool = False,
+) -> Project:
+    """The project after a report on one task at the instant `at`.
+
+    A task is complete when its status is Completed, its percent is 100 or its remaining duration is 0, whichever is
+    reported; a report of work left on a complete task reopens it. Raises ReportError for an unknown task, a negative
+    or non-finite remaining duration (working days) or a percent outside 0..100, StaleReportError for a report older
+    than the task's last.
+    """
+    if task_id not in project.network.positions:
+        raise ReportError("taskId", f"project {project.id!r} has no task {task_id!r}")
+    position = project.position(task_id)
+    task = project.tasks[position]
+    if remaining is not None and not (isfinite(remaining) and remaining >= 0):
+        raise ReportError("remainingDuration", f"{remaining!r} is not a number of working days of 0 or more")
+    if percent is not None and not (isfinite(percent) and 0 <= percent <= 100):
+        raise ReportError("percentComplete", f"{percent!r} is not within 0 and 100")
+    if task.updated_at is not None and at < task.updated_at and not allow_stale:
+        raise StaleReportError("at", f"{at.isoformat()} is before the last update, {task.updated_at.isoformat()}")
+
+    now = project.calendar.coordinate(at)
+    target = _status_after(task, status, remaining, percent)
+    revised = task._replace(
+        status=target,
+        updated_at=at if task.updated_at is None else max(at, task.updated_at),
+        revision=task.revision + 1,
+    )
+    if target == TaskStatus.COMPLETED:
+        revised = _finish(revised, now, at)
+    else:
+        revised = _work(task, revised, now, remaining, percent)
+    tasks = list(project.tasks)
+    tasks[position] = revised
+    return replace(project, tasks=tuple(tasks))
+
+
+def _status_after(task: Task, status: TaskStatus | None, remaining: float | None, percent: float | None) -> TaskStatus:
+    if status == TaskStatus.CANCELLED:
+        return status
+    if status == TaskStatus.COMPLETED or remaining == 0 or percent == 100:
+        return TaskStatus.COMPLETED
+    if status is not None:
+        return status
+    if task.is_complete and (remaining is not None or percent is not None):
+        return TaskStatus.IN_PROGRESS
+    if task.status == TaskStatus.NOT_STARTED and percent:
+        return TaskStatus.IN_PROGRESS
+    return task.status
+
+
+def _finish(task: Task, now: float, at: datetime) -> Task:
+    if task.finished is not None:
+        return task
+    return task._replace(remaining=0.0, percent=100.0, finished=now, finished_at=at)
+
+
+def _work(before: Task, task: Task, now: float, remaining: float | None, percent: float | None) -> Task:
+    """Fills in what an unfinished (or cancelled) task's report left open."""
+    if before.is_complete and task.is_unfinished:  # reopened: whatever was not reported is derived from the rest
+        if percent is None:
+            share = 0.0 if remaining is None or not task.duration else 1 - remaining / task.duration
+            percent = max(0.0, min(99.0, 100 * share))
+        if remaining is None:
+            remaining = task.duration * (1 - percent / 100)
+    if task.status == TaskStatus.NOT_STARTED:
+        task = task._replace(started=None, counted_from=None)
+    elif task.status == TaskStatus.IN_PROGRESS:
+        started = now if before.started is None else before.started
+        resumed = before.status != TaskStatus.IN_PROGRESS or remaining is not None
+        task = task._replace(started=started, counted_from=now if resumed else before.counted_from)
+    return task._replace(
+        remaining=before.remaining if remaining is None else float(remaining),
+        percent=before.percent if percent is None else float(percent),
+        finished=None,
+        finished_at=None,
+    )
+
+
+def report_project(project: Project, at: datetime, status: ProjectStatus, *, allow_stale: bool = False) -> Project:
+    """The project with a new status; raises StaleReportError for a report older than the project's last."""
+    if project.updated_at is not None and at < project.updated_at and not allow_stale:
+        raise StaleReportError(
+            "at", f"{at.isoformat()} is before the project's last update, {project.updated_at.isoformat()}"
+        )
+    latest = at if project.updated_at is None else max(at, project.updated_at)
+    return replace(project, status=status, updated_at=latest, revision=project.revision + 1)
+
+
+def report_milestone(
+    project: Project, milestone_id: HostId, at: datetime, deliverables: tuple[Deliverable, ...] = ()
+) -> Project:
+    """The project with a milestone achieved; reported deliverables replace those of the same id, others are added.
+
+    A milestone that was achieved already keeps its first date. Raises ReportError for an unknown milestone.
+    """
+    by_id = {milestone.id: number for number, milestone in enumerate(project.milestones)}
+    if milestone_id not in by_id:
+        raise ReportError("milestoneId", f"project {project.id!r} has no milestone {milestone_id!r}")
+    number = by_id[milestone_id]
+    milestone = project.milestones[number]
+    merged = {deliverable.id: deliverable for deliverable in (*milestone.deliverables, *deliverables)}
+    achieved = Milestone(
+        milestone.id, milestone.name, milestone.planned_date, tuple(merged.values()), milestone.achieved_at or at
+    )
+    milestones = (*project.milestones[:number], achieved, *project.milestones[number + 1 :])
+    return replace(project, milestones=milestones)

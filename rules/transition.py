@@ -1,0 +1,170 @@
+"""What a rule sees: the project before and after, the instant, the cause; and what it answers."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from chainbell.rules.buffers import Assessment, TaskConsumption, assess
+from chainbell.rules.forecast import tail_step
+from chainbell.rules.model import HostId, Latch, LinkType, Person, Project, Task, TaskStatus
+from chainbell.rules.network import Edge
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who or what brought the change: travels into payloads (`by`, `reason`) and into the kept explanation."""
+
+    kind: str
+    by: Person | None = None
+    reason: str | None = None
+    change_id: str | None = None
+    reported_remaining: tuple[HostId, float] | None = None
+    """The task and the remaining duration (working days) that the change itself reported, if it did."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step of one project. `before` is None for the first evaluation of a project."""
+
+    before: Project | None
+    after: Project
+    now: datetime
+    cause: Cause
+
+    @cached_property
+    def coordinate(self) -> float:
+        """The instant of evaluation in working days: `now`, or the last evaluation where a report comes late."""
+        return self.after.calendar.coordinate(self.evaluated_at)
+
+    @property
+    def evaluated_at(self) -> datetime:
+        known = self.after.evaluated_at
+        return self.now if known is None else max(self.now, known)
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """The project after the change, at `now`."""
+        return assess(self.after, self.coordinate)
+
+    @cached_property
+    def earlier(self) -> Assessment | None:
+        """The project before the change, as it was last evaluated; None if it never was."""
+        if self.before is None or self.before.evaluated_at is None:
+            return None
+        return assess(self.before, self.before.calendar.coordinate(self.before.evaluated_at))
+
+    @cached_property
+    def changed_tasks(self) -> tuple[tuple[Task, Task], ...]:
+        """Pairs (before, after) of the tasks that the change touched, in plan order."""
+        if self.before is None:
+            return ()
+        known = self.before.network.positions
+        pairs = (
+            (self.before.tasks[known[task.id]], task)
+            for task in self.after.tasks
+            if task.id in known and self.before.tasks[known[task.id]] is not task
+        )
+        return tuple((old, new) for old, new in pairs if old.revision != new.revision)
+
+    def latch(self, event: str, subject: HostId) -> Latch:
+        return self.after.latches.get((event, subject), Latch())
+
+    def task_consumption(self, task: Task) -> TaskConsumption:
+        return self.assessment.tasks[self.after.position(task.id)]
+
+    def earlier_consumption(self, task: Task) -> float:
+        """The task's consumption (percent) at the last evaluation; 0 if there was none or it had no such task."""
+        if self.before is None or self.earlier is None or task.id not in self.before.network.positions:
+            return 0.0
+        return self.earlier.tasks[self.before.position(task.id)].percent
+
+    def hits_critical_chain(self, task: Task) -> bool:
+        """The task is on the critical chain, or its delay reaches the project buffer."""
+        return task.id in self.after.critical_chain.tasks or self.task_consumption(task).touches_project_buffer
+
+    def start_predecessors(self, task: Task) -> Iterator[tuple[Task, LinkType]]:
+        """The tasks that can hold up this one's start: its FS and SS links."""
+        for position, kind, _ in self._links_before(task):
+            if kind in (LinkType.FS, LinkType.SS):
+                yield self.after.tasks[position], kind
+
+    def is_ready(self, task: Task) -> bool:
+        """Not started, and nothing holds up its start any more."""
+        return task.status == TaskStatus.NOT_STARTED and all(
+            not other.is_unfinished or (kind == LinkType.SS and other.started is not None)
+            for other, kind in self.start_predecessors(task)
+        )
+
+    def is_under_way(self, task: Task) -> bool:
+        """Somebody can act on it: it is in progress or ready to start."""
+        return task.status == TaskStatus.IN_PROGRESS or self.is_ready(task)
+
+    def due_date(self, task: Task) -> date:
+        return self.after.calendar.finish_date(task.planned_finish)
+
+    def estimated_completion(self, task: Task) -> date | None:
+        """The forecast finish as a date; None for a cancelled task."""
+        finish = self.assessment.forecast.finish[self.after.position(task.id)]
+        return None if finish != finish else self.after.calendar.finish_date(finish)
+
+    def driving_path(self, task: Task) -> list[HostId]:
+        """The chain of tasks over which this one's delay reaches the buffer it takes most of."""
+        share = self.task_consumption(task)
+        path = [task.id]
+        position = self.after.position(task.id)
+        finish = self.assessment.forecast.finish
+        while True:
+            held = [
+                (step, after)
+                for after, kind, lag in self.after.network.successors[position]
+                if (step := tail_step(kind, lag, self.after.tasks[position], self.after.tasks[after])) is not None
+                and abs(finish[position] + step - finish[after]) < 1e-6
+                and self.assessment.tasks[after].buffer is not None
+            ]
+            if not held or share.buffer is None:
+                return path
+            position = max(held)[1]
+            path.append(self.after.tasks[position].id)
+
+    def _links_before(self, task: Task) -> tuple[Edge, ...]:
+        return self.after.network.predecessors[self.after.position(task.id)]
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A rule fires for a subject. `why` is kept with the event and does not travel.
+
+    `occurrence` tells the firings of one event for one subject in one baseline apart; rules with a latch leave it None
+    and the latch counts.
+    """
+
+    subject: HostId
+    payload: Any
+    why: Mapping[str, Any] = field(default_factory=dict)
+    occurrence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rearm:
+    """A rule's alarm for a subject may ring again."""
+
+    subject: HostId
+
+
+Decision = Firing | Rearm
+Decide = Callable[[Transition], Iterable[Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One event: its name, its payload class, and the function that decides when it fires.
+
+    A latched rule fires once for a subject until it answers `Rearm`; evaluating twice never fires it twice.
+    """
+
+    event: str
+    payload: type
+    decide: Decide
+    latched: bool = False

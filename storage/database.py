@@ -1,0 +1,76 @@
+"""Opening the database and its transactions: SQLite in WAL with synchronous=FULL, or PostgreSQL through psycopg 3."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from chainbell.storage.tables import METADATA
+
+BUSY_SECONDS = 30
+"""How long a SQLite writer waits for another."""
+
+
+class DatabaseUrlError(ValueError):
+    """The database URL cannot be used; the message says why."""
+
+
+class Database:
+    """One database: `read()` and `write()` transactions, each committed or rolled back as a whole.
+
+    Raises DatabaseUrlError for a URL that is neither SQLite nor PostgreSQL.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url: URL = make_url(url)
+            if self.url.drivername == "postgresql":
+                self.url = self.url.set(drivername="postgresql+psycopg")
+            self.is_sqlite = self.url.get_backend_name() == "sqlite"
+            if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
+                raise DatabaseUrlError(f"database: {self.url.get_backend_name()!r} is neither sqlite nor postgresql")
+            self.engine = self._open_sqlite() if self.is_sqlite else create_engine(self.url)
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise DatabaseUrlError(f"database: {error}") from None
+        self._writers = self.engine.execution_options(chainbell_write=True)
+
+    def _open_sqlite(self) -> Engine:
+        in_memory = self.url.database in (None, "", ":memory:")
+        options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+        engine = create_engine(self.url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options)
+
+        @event.listens_for(engine, "connect")
+        def on_connect(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def on_begin(connection: Connection) -> None:
+            writes = connection.get_execution_options().get("chainbell_write", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    def create_tables(self) -> None:
+        """Creates what is missing; existing tables are left as they are."""
+        with self.write() as connection:
+            METADATA.create_all(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that means to write: SQLite admits one at a time from its first statement on."""
+        with self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, from one snapshot."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()

@@ -1,0 +1,179 @@
+"""The outbox: deliveries written with the events that they carry, claimed by lease, settled with their attempts.
+
+A delivery is claimed by its state and lease, never by tailing ids; each claim raises its fence, and only the holder of
+the current fence settles it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from chainbell.storage.tables import AttemptRow, DeliveryRow, WebhookRow, table
+
+DELIVERIES, ATTEMPTS, WEBHOOKS = table(DeliveryRow), table(AttemptRow), table(WebhookRow)
+
+PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A message for one webhook: `id` travels as `webhookId`, `body` is what will be sent, its retry count 0."""
+
+    id: str
+    webhook_id: str
+    event_id: str | None
+    event: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery leased to us: `fence` proves it, `attempts` counts those recorded so far."""
+
+    id: str
+    webhook_id: str
+    event: str
+    body: bytes
+    attempts: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one attempt came to: its log row, the delivery's next state, and when it is due again if it is pending."""
+
+    claim: Claim
+    state: str
+    started_at: datetime
+    duration_ms: int
+    outcome: str
+    http_status: int | None = None
+    error: str | None = None
+    response: str | None = None
+    next_attempt_at: datetime | None = None
+    deactivate_webhook: bool = False
+
+
+def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> None:
+    if not deliveries:
+        return
+    rows = [
+        {
+            "id": delivery.id,
+            "webhook_id": delivery.webhook_id,
+            "event_id": delivery.event_id,
+            "event": delivery.event,
+            "body": delivery.body,
+            "state": PENDING,
+            "attempts": 0,
+            "next_attempt_at": now,
+            "lease_until": None,
+            "fence": 0,
+            "created_at": now,
+            "finished_at": None,
+        }
+        for delivery in deliveries
+    ]
+    connection.execute(insert(DELIVERIES), rows)
+
+
+def claim(connection: Connection, now: datetime, lease_until: datetime, limit: int) -> list[Claim]:
+    """Leases up to `limit` due deliveries of active webhooks, first attempts before retries, oldest first."""
+    due = (
+        select(DELIVERIES.c.id)
+        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
+        .where(
+            WEBHOOKS.c.is_active,
+            DELIVERIES.c.state == PENDING,
+            DELIVERIES.c.next_attempt_at <= now,
+            or_(DELIVERIES.c.lease_until.is_(None), DELIVERIES.c.lease_until <= now),
+        )
+        .order_by(DELIVERIES.c.attempts > 0, DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
+        .limit(limit)
+    )
+    if connection.dialect.name == "postgresql":
+        due = due.with_for_update(skip_locked=True, of=DELIVERIES)
+    ids = connection.scalars(due).all()
+    if not ids:
+        return []
+    leased = (
+        update(DELIVERIES)
+        .where(DELIVERIES.c.id.in_(ids))
+        .values(lease_until=lease_until, fence=DELIVERIES.c.fence + 1)
+        .returning(*(DELIVERIES.c[name] for name in Claim.__slots__))
+    )
+    claims = {row.id: Claim(*row) for row in connection.execute(leased)}
+    return [claims[delivery_id] for delivery_id in ids]
+
+
+def settle(connection: Connection, settlement: Settlement) -> bool:
+    """Records an attempt, the delivery's next state and the webhook's counters together.
+
+    False, and nothing written, if the lease has passed to somebody else.
+    """
+    claimed, pending = settlement.claim, settlement.state == PENDING
+    finished_at = None if pending else settlement.started_at
+    changes: dict[str, Any] = {"state": settlement.state, "attempts": claimed.attempts + 1, "lease_until": None}
+    changes["finished_at"] = finished_at
+    if settlement.next_attempt_at is not None:
+        changes["next_attempt_at"] = settlement.next_attempt_at
+    ours = and_(DELIVERIES.c.id == claimed.id, DELIVERIES.c.fence == claimed.fence, DELIVERIES.c.state == PENDING)
+    if connection.execute(update(DELIVERIES).where(ours).values(changes)).rowcount != 1:
+        return False
+    connection.execute(
+        insert(ATTEMPTS).values(
+            delivery_id=claimed.id,
+            number=claimed.attempts + 1,
+            webhook_id=claimed.webhook_id,
+            event=claimed.event,
+            started_at=settlement.started_at,
+            duration_ms=settlement.duration_ms,
+            outcome=settlement.outcome,
+            http_status=settlement.http_status,
+            error=settlement.error,
+            response=settlement.response,
+        )
+    )
+    succeeded = int(settlement.state == DELIVERED)
+    counters: dict[str, Any] = {
+        "total_calls": WEBHOOKS.c.total_calls + 1,
+        "successful_calls": WEBHOOKS.c.successful_calls + succeeded,
+        "failed_calls": WEBHOOKS.c.failed_calls + 1 - succeeded,
+        "last_triggered": settlement.started_at,
+    }
+    if settlement.deactivate_webhook:
+        counters["is_active"] = False
+    connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == claimed.webhook_id).values(counters))
+    return True
+
+
+def has_leases(connection: Connection, now: datetime) -> bool:
+    """Whether a dispatcher holds a lease that lasts on a pending delivery of an active webhook."""
+    leased = (
+        select(DELIVERIES.c.id)
+        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
+        .where(WEBHOOKS.c.is_active, DELIVERIES.c.state == PENDING, DELIVERIES.c.lease_until > now)
+    )
+    return connection.execute(leased.limit(1)).first() is not None
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next pending delivery of an active webhook is due, or its lease runs out; None if there is none."""
+    when = func.coalesce(
+        DELIVERIES.c.lease_until, DELIVERIES.c.next_attempt_at, type_=DELIVERIES.c.next_attempt_at.type
+    )
+    query = (
+        select(func.min(when, type_=DELIVERIES.c.next_attempt_at.type))
+        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
+        .where(WEBHOOKS.c.is_active, DELIVERIES.c.state == PENDING)
+    )
+    return connection.scalar(query)
+
+
+def count_by_state(connection: Connection) -> dict[str, int]:
+    """How many deliveries there are of each state."""
+    rows = connection.execute(select(DELIVERIES.c.state, func.count()).group_by(DELIVERIES.c.state))
+    return {row.state: row[1] for row in rows}

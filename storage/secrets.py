@@ -1,0 +1,54 @@
+"""Webhook secrets sealed at rest with a rotatable key ring (cryptography's MultiFernet)."""
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class KeyRingError(ValueError):
+    """The keys are missing, malformed, or not those that sealed what is to be opened."""
+
+
+class KeyRing:
+    """Seals with the first key, opens with any of them."""
+
+    def __init__(self, keys: list[str]) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise KeyRingError("keys: each must be 32 bytes in URL-safe base64, as Fernet.generate_key gives") from None
+
+    def seal(self, secret: str) -> str:
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise KeyRingError("keys: none of them sealed this secret") from None
+
+    def __repr__(self) -> str:
+        return "KeyRing(...)"
+
+
+def generate_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def key_file_beside(database: Path) -> KeyRing:
+    """The key ring in the file `<database>.key`, made with one new key, readable by its owner only, if missing."""
+    path = database.with_name(database.name + ".key")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        keys = path.read_text().split()
+        if not keys:
+            raise KeyRingError(f"keys: {path.name} is empty") from None
+        return KeyRing(keys)
+    key = generate_key()
+    with os.fdopen(handle, "w") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return KeyRing([key])

@@ -1,0 +1,258 @@
+"""What is kept: one SQLModel class a table, in metadata of its own so that it lives beside a host's tables.
+
+Coordinates (working days) are kept beside instants so that reading a portfolio needs no calendar arithmetic. Hot paths
+use SQLAlchemy Core on `Row.__table__`; the classes are for declaring, migrating and browsing.
+"""
+
+from datetime import date, datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import declared_attr, registry
+from sqlmodel import Field, SQLModel
+
+from chainbell.rules import HostId
+from chainbell.storage.types import HostIdType, Instant
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+PREFIX = "chainbell_"
+
+
+class Kept(SQLModel, registry=registry(metadata=METADATA)):
+    """The base of all tables; a class `TaskRow` is the table `chainbell_task`."""
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:  # noqa: N805
+        words = "".join("_" + letter.lower() if letter.isupper() else letter for letter in cls.__name__)
+        return PREFIX + words.strip("_").removesuffix("_row")
+
+
+def _project_key() -> Any:
+    return Field(primary_key=True, foreign_key=f"{PREFIX}project.key", ondelete="CASCADE")
+
+
+class ProjectRow(Kept, table=True):
+    __table_args__ = (UniqueConstraint("account_id", "id"),)
+
+    key: int | None = Field(default=None, primary_key=True)
+    account_id: HostId = Field(sa_type=HostIdType)
+    id: HostId = Field(sa_type=HostIdType)
+    name: str
+    status: str
+    start_date: date
+    target_end_date: date | None
+    manager_id: HostId | None = Field(sa_type=HostIdType)
+    team_size: int | None
+    calendar: dict[str, Any] = Field(sa_type=JSON)
+    zones: dict[str, Any] = Field(sa_type=JSON)
+    baseline: int
+    revision: int
+    version: int
+    updated_at: datetime | None = Field(sa_type=Instant)
+    evaluated_at: datetime | None = Field(sa_type=Instant)
+
+
+class PersonRow(Kept, table=True):
+    account_id: HostId = Field(primary_key=True, sa_type=HostIdType)
+    id: HostId = Field(primary_key=True, sa_type=HostIdType)
+    name: str
+    email: str | None
+
+
+class BaselineRow(Kept, table=True):
+    """The plan document of each baseline, kept when a re-plan brings the next."""
+
+    project_key: int = _project_key()
+    number: int = Field(primary_key=True)
+    made_at: datetime = Field(sa_type=Instant)
+    plan: dict[str, Any] = Field(sa_type=JSON)
+
+
+class TaskRow(Kept, table=True):
+    project_key: int = _project_key()
+    id: HostId = Field(primary_key=True, sa_type=HostIdType)
+    position: int
+    name: str
+    duration: float
+    planned_start: float
+    planned_finish: float
+    status: str
+    remaining: float | None
+    percent: float
+    started: float | None
+    finished: float | None
+    counted_from: float | None
+    finished_at: datetime | None = Field(sa_type=Instant)
+    updated_at: datetime | None = Field(sa_type=Instant)
+    revision: int
+    assigned_to_id: HostId | None = Field(sa_type=HostIdType)
+
+
+class LinkRow(Kept, table=True):
+    project_key: int = _project_key()
+    position: int = Field(primary_key=True)
+    predecessor: HostId = Field(sa_type=HostIdType)
+    successor: HostId = Field(sa_type=HostIdType)
+    type: str
+    lag: float
+
+
+class ChainRow(Kept, table=True):
+    project_key: int = _project_key()
+    id: HostId = Field(primary_key=True, sa_type=HostIdType)
+    position: int
+    kind: str
+    tasks: list[Any] = Field(sa_type=JSON)
+    joins: HostId | None = Field(sa_type=HostIdType)
+
+
+class BufferRow(Kept, table=True):
+    project_key: int = _project_key()
+    id: HostId = Field(primary_key=True, sa_type=HostIdType)
+    position: int
+    chain: HostId = Field(sa_type=HostIdType)
+    size: float
+
+
+class MilestoneRow(Kept, table=True):
+    project_key: int = _project_key()
+    id: HostId = Field(primary_key=True, sa_type=HostIdType)
+    position: int
+    name: str
+    planned_date: date | None
+    deliverables: list[Any] = Field(sa_type=JSON)
+    achieved_at: datetime | None = Field(sa_type=Instant)
+
+
+class LatchRow(Kept, table=True):
+    """The memory of a rule about a subject; only those that have ever fired."""
+
+    project_key: int = _project_key()
+    event: str = Field(primary_key=True, max_length=64)
+    subject: HostId = Field(primary_key=True, sa_type=HostIdType)
+    fired: int
+    armed: bool
+
+
+class FeverPointRow(Kept, table=True):
+    """One point of the fever chart for each evaluation that moved it; percentages."""
+
+    key: int | None = Field(default=None, primary_key=True)
+    project_key: int = Field(foreign_key=f"{PREFIX}project.key", ondelete="CASCADE", index=True)
+    baseline: int
+    at: datetime = Field(sa_type=Instant)
+    completion: float
+    consumption: float
+    zone: str
+
+
+class ChangeRow(Kept, table=True):
+    """Every accepted change; `change_id` makes it idempotent within its project."""
+
+    __table_args__ = (UniqueConstraint("project_key", "change_id"),)
+
+    key: int | None = Field(default=None, primary_key=True)
+    project_key: int = Field(foreign_key=f"{PREFIX}project.key", ondelete="CASCADE")
+    change_id: str | None = Field(max_length=255)
+    kind: str
+    at: datetime = Field(sa_type=Instant)
+    body: dict[str, Any] = Field(sa_type=JSON)
+
+
+class EventRow(Kept, table=True):
+    __table_args__ = (Index(None, "project_key", "position"),)
+
+    position: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True, max_length=36)
+    project_key: int = Field(foreign_key=f"{PREFIX}project.key", ondelete="CASCADE")
+    change_key: int = Field(foreign_key=f"{PREFIX}change.key", ondelete="CASCADE", index=True)
+    account_id: HostId = Field(sa_type=HostIdType)
+    project_id: HostId = Field(sa_type=HostIdType)
+    name: str = Field(max_length=64)
+    subject_id: HostId = Field(sa_type=HostIdType)
+    occurred_at: datetime = Field(sa_type=Instant)
+    data: dict[str, Any] = Field(sa_type=JSON)
+    why: dict[str, Any] = Field(sa_type=JSON)
+
+
+class WebhookRow(Kept, table=True):
+    """A registration; `secret` is sealed, the counters change with the attempts that they count."""
+
+    id: str = Field(primary_key=True, max_length=64)
+    account_id: HostId = Field(sa_type=HostIdType, index=True)
+    name: str
+    url: str = Field(sa_type=Text)
+    events: list[str] = Field(sa_type=JSON)
+    secret: str = Field(sa_type=Text)
+    headers: dict[str, str] = Field(sa_type=JSON)
+    body_format: str
+    is_active: bool
+    created_at: datetime = Field(sa_type=Instant)
+    last_triggered: datetime | None = Field(sa_type=Instant)
+    total_calls: int
+    successful_calls: int
+    failed_calls: int
+
+
+class DeliveryRow(Kept, table=True):
+    """One message to one webhook. `id` travels as `webhookId`; `body` is sent as it stands but for its retry count.
+
+    A pending delivery is due at `next_attempt_at` unless a lease on it lasts; `fence` rises with each claim.
+    """
+
+    __table_args__ = (UniqueConstraint("webhook_id", "event_id"), Index(None, "state", "next_attempt_at"))
+
+    id: str = Field(primary_key=True, max_length=64)
+    webhook_id: str = Field(sa_column_args=(ForeignKey(f"{PREFIX}webhook.id", ondelete="CASCADE"),), max_length=64)
+    event_id: str | None = Field(max_length=36)
+    event: str = Field(max_length=64)
+    body: bytes = Field(sa_type=LargeBinary)
+    state: str = Field(max_length=16)
+    attempts: int
+    next_attempt_at: datetime = Field(sa_type=Instant)
+    lease_until: datetime | None = Field(sa_type=Instant)
+    fence: int
+    created_at: datetime = Field(sa_type=Instant)
+    finished_at: datetime | None = Field(sa_type=Instant)
+
+
+class AttemptRow(Kept, table=True):
+    """One HTTP request: numbered from 1 within its delivery, without gaps."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["delivery_id"], [f"{PREFIX}delivery.id"], ondelete="CASCADE"),
+        Index(None, "webhook_id", "started_at"),
+    )
+
+    delivery_id: str = Field(primary_key=True, max_length=64)
+    number: int = Field(primary_key=True)
+    webhook_id: str = Field(max_length=64)
+    event: str = Field(max_length=64)
+    started_at: datetime = Field(sa_type=Instant)
+    duration_ms: int
+    outcome: str = Field(max_length=32)
+    http_status: int | None
+    error: str | None = Field(sa_type=Text)
+    response: str | None = Field(sa_type=Text)
+
+
+def table(row: type[Kept]) -> Table:
+    """The Core table of a row class."""
+    return cast("Table", row.__table__)  # type: ignore[attr-defined]

@@ -1,0 +1,92 @@
+"""Webhook registrations, their counters, and the log of their attempts."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from chainbell.rules import HostId
+from chainbell.storage.tables import AttemptRow, WebhookRow, table
+
+WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A registration as kept; `sealed_secret` opens with the key ring."""
+
+    id: str
+    account_id: HostId
+    name: str
+    url: str
+    events: tuple[str, ...]
+    sealed_secret: str = field(repr=False)
+    created_at: datetime
+    headers: dict[str, str] = field(default_factory=dict)
+    body_format: str = "compact"
+    is_active: bool = True
+    last_triggered: datetime | None = None
+    total_calls: int = 0
+    successful_calls: int = 0
+    failed_calls: int = 0
+
+
+def add_webhook(connection: Connection, webhook: Webhook) -> None:
+    connection.execute(
+        insert(WEBHOOKS).values(
+            id=webhook.id,
+            account_id=webhook.account_id,
+            name=webhook.name,
+            url=webhook.url,
+            events=list(webhook.events),
+            secret=webhook.sealed_secret,
+            headers=webhook.headers,
+            body_format=webhook.body_format,
+            is_active=webhook.is_active,
+            created_at=webhook.created_at,
+            last_triggered=None,
+            total_calls=0,
+            successful_calls=0,
+            failed_calls=0,
+        )
+    )
+
+
+def webhooks(connection: Connection, account_id: HostId | None = None) -> list[Webhook]:
+    """The registrations of one account, or all, oldest first."""
+    query = select(WEBHOOKS).order_by(WEBHOOKS.c.created_at, WEBHOOKS.c.id)
+    if account_id is not None:
+        query = query.where(WEBHOOKS.c.account_id == account_id)
+    return [_webhook(row) for row in connection.execute(query)]
+
+
+def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:
+    row = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).first()
+    return None if row is None else _webhook(row)
+
+
+def attempt_log(connection: Connection, webhook_id: str, limit: int = 50) -> list[dict[str, Any]]:
+    """The attempts of one webhook, newest first."""
+    query = select(ATTEMPTS).where(ATTEMPTS.c.webhook_id == webhook_id)
+    newest = query.order_by(ATTEMPTS.c.started_at.desc(), ATTEMPTS.c.delivery_id, ATTEMPTS.c.number.desc())
+    return [dict(row) for row in connection.execute(newest.limit(limit)).mappings()]
+
+
+def _webhook(row: Any) -> Webhook:
+    return Webhook(
+        id=row.id,
+        account_id=row.account_id,
+        name=row.name,
+        url=row.url,
+        events=tuple(row.events),
+        sealed_secret=row.secret,
+        created_at=row.created_at,
+        headers=row.headers,
+        body_format=row.body_format,
+        is_active=row.is_active,
+        last_triggered=row.last_triggered,
+        total_calls=row.total_calls,
+        successful_calls=row.successful_calls,
+        failed_calls=row.failed_calls,
+    )
