@@ -223,7 +223,12 @@ def _coordinate(calendar: Calendar, value: date, of_date: Any) -> float:
 
 
 def _check_chains(plan: PlanDocument, tasks: set[HostId]) -> None:
-    """Chains and buffers must fit: one critical chain with one buffer, no task in two chains, no unknown id."""
+    """Chains must fit the tasks: one critical chain, no task on two, no unknown id; and buffers must fit the chains."""
+    for name in ("chains", "buffers", "milestones"):
+        ids = [item.id for item in getattr(plan, name)]
+        for number, one in enumerate(ids):
+            if one in ids[:number]:
+                raise InvalidInputError(f"{name}[{number}].id", f"two have the id {one!r}")
     chain_of: dict[HostId, HostId] = {}
     for number, chain in enumerate(plan.chains):
         for place, task_id in enumerate(chain.tasks):
@@ -235,15 +240,13 @@ def _check_chains(plan: PlanDocument, tasks: set[HostId]) -> None:
             chain_of[task_id] = chain.id
         if chain.joins is not None and chain.joins not in tasks:
             raise InvalidInputError(f"chains[{number}].joins", f"there is no task {chain.joins!r}")
-    for name in ("chains", "buffers", "milestones"):
-        seen: set[HostId] = set()
-        for number, item in enumerate(getattr(plan, name)):
-            if item.id in seen:
-                raise InvalidInputError(f"{name}[{number}].id", f"two have the id {item.id!r}")
-            seen.add(item.id)
     critical = [chain.id for chain in plan.chains if chain.kind == ChainKind.CRITICAL]
     if len(critical) != 1:
         raise InvalidInputError("chains", f"one chain must be critical, {len(critical)} are")
+    _check_buffers(plan, critical[0])
+
+
+def _check_buffers(plan: PlanDocument, critical: HostId) -> None:
     chains = {chain.id for chain in plan.chains}
     buffered: set[HostId] = set()
     for number, buffer in enumerate(plan.buffers):
@@ -252,5 +255,5 @@ def _check_chains(plan: PlanDocument, tasks: set[HostId]) -> None:
         if buffer.chain in buffered:
             raise InvalidInputError(f"buffers[{number}].chain", f"chain {buffer.chain!r} has a buffer already")
         buffered.add(buffer.chain)
-    if critical[0] not in buffered:
-        raise InvalidInputError("buffers", f"the critical chain {critical[0]!r} has none")
+    if critical not in buffered:
+        raise InvalidInputError("buffers", f"the critical chain {critical!r} has none")

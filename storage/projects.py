@@ -135,7 +135,7 @@ def save(connection: Connection, key: int, version: int, before: Project | None,
     found = connection.execute(
         update(PROJECTS)
         .where(PROJECTS.c.key == key, PROJECTS.c.version == version)
-        .values(project_columns(after), version=version + 1)
+        .values({**project_columns(after), "version": version + 1})
     )
     if found.rowcount != 1:
         raise VersionConflictError(after.id)

@@ -1,0 +1,19 @@
+"""The command line: `chainbell`."""
+
+import sys
+
+from chainbell.engine.cli import delivering, projects, simulate, webhooks  # noqa: F401  they register their commands
+from chainbell.engine.cli.app import app
+from chainbell.engine.errors import ChainbellError
+
+
+def main() -> None:
+    """Runs a command: exit 0 for success, 1 where an expectation fails, 2 for bad input."""
+    try:
+        app()
+    except ChainbellError as error:
+        print(f"chainbell: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+__all__ = ["app", "main"]

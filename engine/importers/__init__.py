@@ -1,0 +1,64 @@
+"""Files into documents: bytes in, a JSON-like document out; what cannot be read is refused with the place."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chainbell.engine.errors import InvalidInputError
+
+LARGEST_FILE = 64 * 1024 * 1024
+"""Bytes."""
+
+
+def read_document(path: Path) -> Any:
+    """The JSON or YAML document in a file; raises InvalidInputError naming file, place and reason."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InvalidInputError(path.name, f"is larger than {LARGEST_FILE} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(path.name, error.strerror or "cannot be read") from None
+    if path.suffix.lower() == ".json":
+        return read_json(data, path.name)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return read_yaml(data, path.name)
+    raise InvalidInputError(path.name, "is neither .json nor .yaml")
+
+
+def read_json(data: bytes, name: str) -> Any:
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"{name}:{error.lineno}:{error.colno}", f"is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(name, f"is not JSON: {error}") from None
+
+
+def read_yaml(data: bytes, name: str) -> Any:
+    try:
+        return yaml.load(data, Loader=_Loader)  # noqa: S506  a SafeLoader with one more check
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise InvalidInputError(place, f"is not YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInputError(name, f"is not YAML: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, and strict where YAML is lax: a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON knows")

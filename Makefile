@@ -1,0 +1,36 @@
+# The newest Python that is here, 3.11 at least; nothing else is needed.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test soak lint format clean
+
+demo: $(INSTALLED)
+	@$(BIN)/chainbell simulate fixtures/product-launch.yaml --listen
+
+test: $(INSTALLED)
+	$(BIN)/pytest -n auto
+
+soak: $(INSTALLED)
+	CHAINBELL_SOAK=1 $(BIN)/pytest -m soak
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p chainbell.engine -p chainbell.delivery -p chainbell.storage -p chainbell.rules
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "chainbell needs Python 3.11 or later with its venv module" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,80 @@
+"""The application, its global options, and how results are printed."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from chainbell.delivery import DeliverySettings, GuardPolicy
+from chainbell.engine.engine import Engine
+from chainbell.engine.logs import configure_logging
+from chainbell.rules import Event
+from chainbell.rules.payload import wire_instant
+from chainbell.storage.types import decode_host_id
+
+DEFAULT_DATABASE = "sqlite:///chainbell.db"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Account = Annotated[str | None, typer.Option("--account", help="The account, where it is not plain.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    database: str
+    allow_inside: bool
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    database: Annotated[str, typer.Option(envvar="CHAINBELL_DATABASE")] = DEFAULT_DATABASE,
+    allow_inside: Annotated[
+        bool, typer.Option(envvar="CHAINBELL_ALLOW_INSIDE", help="Deliver over plain http and to inside addresses too.")
+    ] = False,
+    log: Annotated[str, typer.Option(help="Log lines on standard error: console or json.")] = "console",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+) -> None:
+    """An event-driven critical-chain engine: state changes in, signed webhooks out."""
+    if log not in ("console", "json"):
+        raise typer.BadParameter("neither console nor json", param_hint="--log")
+    if log_level not in ("debug", "info", "warning", "error"):
+        raise typer.BadParameter("none of debug, info, warning, error", param_hint="--log-level")
+    configure_logging(as_json=log == "json", level=log_level)
+    context.obj = Settings(database, allow_inside)
+
+
+def open_engine(context: typer.Context, deadline_seconds: float | None = None) -> Engine:
+    """The engine on the database of the global options; keys come from CHAINBELL_KEYS, separated by commas."""
+    settings: Settings = context.obj
+    guard = GuardPolicy(allow_http=settings.allow_inside, allow_inside=settings.allow_inside)
+    delivery = DeliverySettings(guard=guard)
+    if deadline_seconds is not None:
+        delivery = DeliverySettings(guard=guard, deadline_seconds=deadline_seconds)
+    keys = [key for key in os.environ.get("CHAINBELL_KEYS", "").split(",") if key]
+    return Engine(settings.database, keys=keys, delivery=delivery)
+
+
+def account_id(text: str | None) -> Any:
+    """An account as typed: the integer if it is one; a string of digits is written with a leading apostrophe."""
+    return None if text is None else decode_host_id(text)
+
+
+def event_line(event: Event) -> dict[str, Any]:
+    """One event as `simulate --json`, `apply` and `events list --json` print it."""
+    return {
+        "event": event.name,
+        "timestamp": wire_instant(event.occurred_at),
+        "projectId": event.project_id,
+        "taskId": event.task_id,
+        "data": dict(event.data),
+    }
+
+
+def print_json(value: Any) -> None:
+    """One line, written at once: what is printed has been committed."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)

@@ -1,0 +1,67 @@
+"""`dispatch` and `listen`."""
+
+import asyncio
+import signal
+from typing import Annotated, Any
+
+import typer
+
+from chainbell.engine.cli.app import app, console, open_engine, print_json
+from chainbell.engine.engine import Engine
+from chainbell.engine.listener import listening
+from chainbell.engine.scheduler import run_dispatcher
+from chainbell.rules.payload import wire_instant
+
+
+@app.command()
+def dispatch(
+    context: typer.Context,
+    drain: Annotated[bool, typer.Option(help="Deliver what is due now, then end.")] = False,
+    deadline: Annotated[float, typer.Option(min=0.1, max=300, help="Seconds that one attempt may take.")] = 30.0,
+) -> None:
+    """Delivers webhooks until interrupted."""
+    with open_engine(context, deadline) as engine:
+        asyncio.run(_drain(engine) if drain else _serve(engine))
+
+
+async def _drain(engine: Engine) -> None:
+    dispatcher = engine.dispatcher()
+    attempts = await dispatcher.drain()
+    later = dispatcher.next_due()
+    print(
+        f"{attempts} attempts" + (f"; the next is due at {wire_instant(later)}" if later else "; nothing is left to do")
+    )
+
+
+async def _serve(engine: Engine) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await run_dispatcher(engine, engine.dispatcher(), stop)
+
+
+@app.command()
+def listen(
+    secret: Annotated[str, typer.Option(help="The secret that the sender signs with.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 3000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the envelopes as JSON lines.")] = False,
+) -> None:
+    """Receives on 127.0.0.1, verifies each signature, prints what came."""
+
+    def show(envelope: dict[str, Any] | None) -> None:
+        if envelope is None:
+            console.print("[red]401[/]  a signature that does not match")
+        elif as_json:
+            print_json(envelope)
+        else:
+            console.print(f"[green]200[/]  {envelope['timestamp']}  {envelope['event']}  {envelope['webhookId']}")
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        async with listening(secret, show, port) as url:
+            typer.echo(f"listening on {url}", err=True)
+            await stop.wait()
+
+    asyncio.run(serve())

@@ -1,0 +1,156 @@
+"""`load`, `apply`, `project status`, `events list|show`."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from chainbell.engine.changes import Change, read_change
+from chainbell.engine.cli.app import Account, AsJson, account_id, app, console, event_line, open_engine, print_json
+from chainbell.engine.cli.fever_chart import fever_chart
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.importers import read_document, read_json
+from chainbell.engine.reasons import reason
+from chainbell.engine.simulation import jsonlike
+from chainbell.rules import Event, ZonePolicy
+from chainbell.rules.payload import wire, wire_instant
+
+project_app = typer.Typer(no_args_is_help=True, help="Projects.")
+events_app = typer.Typer(no_args_is_help=True, help="Events that fired.")
+app.add_typer(project_app, name="project")
+app.add_typer(events_app, name="events")
+
+
+@app.command()
+def load(
+    context: typer.Context,
+    file: Path,
+    account: Annotated[str | None, typer.Option(help="Load into this account instead of the file's own.")] = None,
+) -> None:
+    """Loads a plan, or re-plans a project that is there already."""
+    document = jsonlike(read_document(file))
+    if account is not None and isinstance(document, dict):
+        document = {**document, "accountId": account_id(account)}
+    with open_engine(context) as engine:
+        fired = engine.load(document)
+        print(f"{file.name}: {len(document['tasks'])} tasks, {len(document.get('links', []))} links loaded")
+    for event in fired:
+        print_json(event_line(event))
+
+
+@app.command()
+def apply(
+    context: typer.Context, file: Annotated[str, typer.Argument(help="JSON lines; - is standard input.")]
+) -> None:
+    """Applies changes, one JSON object a line, and prints the events that they bring.
+
+    A file is applied as a whole or not at all. Standard input is a stream: each line is durable once its answer,
+    `{"line": n, "events": [...]}`, is printed; the first line that is refused ends it.
+    """
+    with open_engine(context) as engine:
+        if file != "-":
+            lines = _read_lines(Path(file))
+            changes = [_read_line(number, line) for number, line in lines]
+            for event in engine.apply_all(changes):
+                print_json(event_line(event))
+            return
+        for number, raw in enumerate(sys.stdin.buffer, 1):
+            if raw.strip():
+                change = _read_line(number, raw)
+                try:
+                    fired = engine.apply(change)
+                except InvalidInputError as error:
+                    raise type(error)(f"line {number}: {error.field}", error.reason) from None
+                print_json({"line": number, "events": [{"id": event.id, **event_line(event)} for event in fired]})
+
+
+def _read_lines(path: Path) -> list[tuple[int, bytes]]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(path.name, error.strerror or "cannot be read") from None
+    return [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
+
+
+def _read_line(number: int, line: bytes) -> Change:
+    try:
+        return read_change(read_json(line, f"line {number}"))
+    except InvalidInputError as error:
+        if error.field.startswith("line "):
+            raise
+        raise InvalidInputError(f"line {number}: {error.field}", error.reason) from None
+
+
+@project_app.command("status")
+def status(
+    context: typer.Context,
+    project: str,
+    account: Account = None,
+    as_of: Annotated[datetime | None, typer.Option(help="An instant; by default the last evaluation.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Zones, buffer consumption, completion, projected date, values by task, and the trail of the fever chart."""
+    with open_engine(context) as engine:
+        instant = None if as_of is None else as_of.astimezone()
+        report = engine.status(engine.resolve_project_id(project), account=account_id(account), as_of=instant)
+    if as_json:
+        print_json(wire(report))
+        return
+    console.print(f"[bold]{report.project_name}[/] ({report.project_id}): {report.status}, {report.zone}")
+    console.print(f"as of {wire_instant(report.as_of)}, baseline {report.baseline}, zone policy {report.zone_policy}")
+    burn = "-" if report.burn_rate is None else f"{report.burn_rate:g}"
+    console.print(
+        f"project buffer {report.buffer_consumption:g} % consumed, critical chain {report.chain_completion:g} % done, "
+        f"burn rate {burn}; projected {report.projected_completion} ({report.projection_basis}), "
+        f"promised {report.promise}, target {report.target_end_date}"
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading in ("task", "name", "status", "left", "due", "forecast", "buffer %", "zone"):
+        table.add_column(heading)
+    for task in report.tasks:
+        cells = (task.id, task.name, task.status, f"{task.remaining_duration:g}", task.due_date)
+        rest = (task.estimated_completion or "-", f"{task.buffer_consumption:g}", task.zone)
+        table.add_row(*(str(cell) for cell in (*cells, *rest)))
+    console.print(table)
+    console.print(fever_chart(report.trail, ZonePolicy(policy=report.zone_policy)))
+
+
+@events_app.command("list")
+def list_events(
+    context: typer.Context,
+    project: Annotated[str | None, typer.Option(help="Of this project only.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of this name only, such as task.red.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Lists events, oldest first."""
+    with open_engine(context) as engine:
+        project_id = None if project is None else engine.resolve_project_id(project)
+        found = engine.events(project_id, name=name, limit=limit)
+    for event in found:
+        if as_json:
+            print_json({"id": event.id, **event_line(event)})
+        else:
+            print(
+                f"{event.id}  {wire_instant(event.occurred_at)}  {event.name:<22}  {event.subject_id}  {reason(event)}"
+            )
+
+
+@events_app.command("show")
+def show_event(context: typer.Context, event_id: str, as_json: AsJson = False) -> None:
+    """Shows an event whole, with why it fired."""
+    with open_engine(context) as engine:
+        event = engine.event(event_id)
+    whole: dict[str, Any] = {"id": event.id, **event_line(event), "why": dict(event.why)}
+    if as_json:
+        print_json(whole)
+    else:
+        _print_whole(event, whole)
+
+
+def _print_whole(event: Event, whole: dict[str, Any]) -> None:
+    console.print(f"[bold]{event.name}[/]  {reason(event)}")
+    console.print_json(data=whole)

@@ -1,0 +1,158 @@
+"""Scenarios: a plan, changes in time order, and what must and must not fire; run through the real engine."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from chainbell.engine.changes import Change, Plan, read_change
+from chainbell.engine.documents import Document, Id, Text, invalid
+from chainbell.engine.engine import Engine
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.importers import read_document
+from chainbell.engine.plans import PlanDocument, read_plan
+from chainbell.rules import Event
+
+
+class ExpectedEvent(Document):
+    """Matches an event of this name; what is left open matches anything, `data` is compared key by key."""
+
+    event: Text
+    task_id: Id | None = None
+    at: AwareDatetime | None = None
+    data: dict[str, Any] = {}
+
+    def matches(self, event: Event) -> bool:
+        return (
+            event.name == self.event
+            and (self.task_id is None or event.task_id == self.task_id)
+            and (self.at is None or event.occurred_at == self.at)
+            and _contains(event.data, self.data)
+        )
+
+    def __str__(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.model_dump(by_alias=True, exclude_unset=True).items())
+
+
+class Expectation(Document):
+    """`events` fire in this order, others may come between; `never` does not fire; `counts` is exact."""
+
+    events: tuple[ExpectedEvent, ...] = ()
+    never: tuple[ExpectedEvent, ...] = ()
+    counts: dict[str, int] = {}
+
+
+class ScenarioWebhook(Document):
+    name: Text = "webhook"
+    url: Text
+    events: tuple[Text, ...] | None = None
+    secret: Text | None = None
+    headers: dict[str, str] = {}
+
+
+class _ScenarioDocument(Document):
+    name: Text | None = None
+    description: Text | None = None
+    plan: dict[str, Any] | str
+    webhooks: tuple[ScenarioWebhook, ...] = ()
+    changes: tuple[dict[str, Any], ...] = ()
+    expect: Expectation = Field(default=Expectation())
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    description: str | None
+    plan: PlanDocument
+    webhooks: tuple[ScenarioWebhook, ...]
+    changes: tuple[Change, ...]
+    expect: Expectation
+
+
+def read_scenario(path: Path) -> Scenario:
+    """A checked scenario; raises InvalidInputError naming field and reason."""
+    try:
+        document = _ScenarioDocument.model_validate(jsonlike(read_document(path)))
+    except ValidationError as error:
+        raise invalid(error) from None
+    plan = document.plan
+    if isinstance(plan, str):
+        plan = jsonlike(read_document(path.parent / plan))
+    changes = tuple(_within(f"changes[{n}]", read_change, change) for n, change in enumerate(document.changes))
+    for number in range(1, len(changes)):
+        if changes[number].at < changes[number - 1].at:
+            raise InvalidInputError(f"changes[{number}].at", "is before the change that precedes it")
+    return Scenario(
+        document.name or path.stem,
+        document.description,
+        _within("plan", read_plan, plan),
+        document.webhooks,
+        changes,
+        document.expect,
+    )
+
+
+def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:
+    """Loads the plan at the opening of its start date (or the first change, if that is earlier), applies the changes."""
+    for webhook in scenario.webhooks:
+        engine.add_webhook(
+            scenario.plan.account_id,
+            webhook.url,
+            name=webhook.name,
+            events=webhook.events,
+            secret=webhook.secret,
+            headers=webhook.headers,
+            is_active=False,  # their deliveries are made and held: a simulation calls nobody but --deliver-to
+        )
+    project = scenario.plan.project
+    opening = project.calendar.value(project.start_date).opening(project.start_date)
+    first = min([opening, *(change.at for change in scenario.changes[:1])])
+    yield from _within("plan", engine.apply, Plan(kind="plan", at=first, plan=scenario.plan))
+    for number, change in enumerate(scenario.changes):
+        yield from _within(f"changes[{number}]", engine.apply, change)
+
+
+def unmet(expect: Expectation, events: list[Event]) -> list[str]:
+    """What of the expectation the events do not meet, in words."""
+    failures = []
+    rest = iter(events)
+    for expected in expect.events:
+        if not any(expected.matches(event) for event in rest):
+            near = [f"{dict(e.data)}" for e in events if e.name == expected.event and not expected.matches(e)]
+            hint = f"; fired with {near[0]}" if near else ""
+            failures.append(f"did not fire (in this order): {expected}{hint}")
+            rest = iter(events)
+    for refused in expect.never:
+        failures += [f"must not fire: {refused}" for event in events if refused.matches(event)]
+    fired = Counter(event.name for event in events)
+    for name, count in expect.counts.items():
+        if fired[name] != count:
+            failures.append(f"{name} fired {fired[name]} times, expected {count}")
+    return failures
+
+
+def _contains(actual: Any, expected: Any) -> bool:
+    if isinstance(expected, Mapping):
+        return isinstance(actual, Mapping) and all(
+            key in actual and _contains(actual[key], value) for key, value in expected.items()
+        )
+    return bool(actual == expected)
+
+
+def _within(field: str, read: Any, value: Any) -> Any:
+    try:
+        return read(value)
+    except InvalidInputError as error:
+        raise type(error)(f"{field}.{error.field}", error.reason) from None
+
+
+def jsonlike(value: Any) -> Any:
+    """YAML's dates and times as the strings that JSON would have."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else str(key): jsonlike(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [jsonlike(item) for item in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value
