@@ -1,7 +1,7 @@
 """One change in one transaction: read, revise, evaluate, write state, events and deliveries together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -29,7 +29,7 @@ def apply_change(connection: Connection, change: Change, rules: Sequence[Rule], 
     """
     applied = []
     for key in _targets(connection, change):
-        stored = None if key is None else projects.read(connection, key)
+        stored = None if key is None else projects.read(connection, key, for_update=True)
         applied.append(_apply_to(connection, change, stored, rules, now))
     return applied
 
@@ -84,7 +84,10 @@ def _apply_to(
         key, version = projects.insert_project(connection, seen.project), 0
     else:
         key, version = stored.key, stored.version
-    projects.save(connection, key, version, before, seen.project)
+    after = seen.project
+    if isinstance(change, Plan):  # a plan says what is promised, not what time it is: that is left to the changes
+        after = replace(after, evaluated_at=None if before is None else before.evaluated_at)
+    projects.save(connection, key, version, before, after)
     if isinstance(change, Plan):
         projects.keep_baseline(connection, key, seen.project.baseline, change.at, body["plan"])
     change_key = events.add_change(connection, key, change.change_id, change.kind, change.at, body)

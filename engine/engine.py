@@ -177,7 +177,7 @@ class Engine:
         return found
 
     def status(self, project: HostId, *, account: HostId | None = None, as_of: datetime | None = None) -> ProjectReport:
-        """The state of a project at `as_of`, by default at its last evaluation."""
+        """The state of a project at `as_of`; by default at its last evaluation, before any at its start."""
         with self.database.read() as connection:
             try:
                 key = projects.find_key(connection, project, account)
@@ -187,7 +187,7 @@ class Engine:
                 raise InvalidInputError("projectId", f"there is no project {project!r}")
             stored = projects.read(connection, key).project
             trail = tuple(FeverPoint(**point) for point in projects.fever_points(connection, key))
-        return report(stored, as_of or stored.evaluated_at or self._clock(), trail)
+        return report(stored, as_of or stored.evaluated_at or stored.calendar.opening(stored.start_date), trail)
 
     def resolve_project_id(self, text: str) -> HostId:
         """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""

@@ -169,7 +169,8 @@ def project_of(plan: PlanDocument) -> Project:
         zones = ZonePolicy(**heading.zones.model_dump())
     except ValueError as error:
         field, _, reason = str(error).partition(": ")
-        raise InvalidInputError(f"project.{field}", reason) from None
+        parent = "project" if field.startswith("zones") else "project.calendar"
+        raise InvalidInputError(f"{parent}.{field}", reason) from None
     people = [_person(task.assigned_to) for task in plan.tasks]
     unplanned = tuple(
         Task(task.id, task.name, task.duration, 0.0, 0.0, assigned_to=person)

@@ -86,8 +86,10 @@ def active_keys(connection: Connection, account_id: HostId | None = None) -> lis
     return list(connection.scalars(query))
 
 
-def read(connection: Connection, key: int) -> StoredProject:
-    row = connection.execute(select(PROJECTS).where(PROJECTS.c.key == key)).one()
+def read(connection: Connection, key: int, *, for_update: bool = False) -> StoredProject:
+    """The project whole. With `for_update` other writers of it wait where the database can make them (PostgreSQL)."""
+    query = select(PROJECTS).where(PROJECTS.c.key == key)
+    row = connection.execute(query.with_for_update() if for_update else query).one()
     people = _people(connection, row.account_id)
     tasks = tuple(task_from(task, people) for task in _rows(connection, TaskRow, key))
     links = tuple(

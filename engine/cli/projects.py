@@ -29,13 +29,14 @@ def load(
     context: typer.Context,
     file: Path,
     account: Annotated[str | None, typer.Option(help="Load into this account instead of the file's own.")] = None,
+    at: Annotated[datetime | None, typer.Option(help="When the plan was made; by default now.")] = None,
 ) -> None:
     """Loads a plan, or re-plans a project that is there already."""
     document = jsonlike(read_document(file))
     if account is not None and isinstance(document, dict):
         document = {**document, "accountId": account_id(account)}
     with open_engine(context) as engine:
-        fired = engine.load(document)
+        fired = engine.load(document, at=None if at is None else at.astimezone())
         print(f"{file.name}: {len(document['tasks'])} tasks, {len(document.get('links', []))} links loaded")
     for event in fired:
         print_json(event_line(event))

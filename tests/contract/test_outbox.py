@@ -1,0 +1,103 @@
+"""Claiming by lease and fence; an attempt, its delivery and the counters change together."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from chainbell.engine import Engine
+from chainbell.storage import Claim, Settlement, outbox
+from tests.plans import line_plan
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LEASE = timedelta(seconds=40)
+
+
+@pytest.fixture
+def webhook_id(engine: Engine) -> str:
+    """A webhook with three deliveries that are due."""
+    webhook, _ = engine.add_webhook(7, "http://127.0.0.1:1/")
+    deliveries = [outbox.NewDelivery(f"wh_{n}", webhook.id, f"event-{n}", "task.red", b"{0}}") for n in range(3)]
+    with engine.database.write() as connection:
+        outbox.enqueue(connection, deliveries, NOW)
+    return webhook.id
+
+
+def claim(engine: Engine, now: datetime = NOW, limit: int = 10) -> list[Claim]:
+    with engine.database.write() as connection:
+        return outbox.claim(connection, now, now + LEASE, limit)
+
+
+def settle(engine: Engine, settlement: Settlement) -> bool:
+    with engine.database.write() as connection:
+        return outbox.settle(connection, settlement)
+
+
+def delivered(claimed: Claim) -> Settlement:
+    return Settlement(claimed, outbox.DELIVERED, NOW, 12, "answered", 200, None, "OK")
+
+
+@pytest.mark.usefixtures("webhook_id")
+def test_what_is_leased_is_not_claimed_again_before_the_lease_ends(engine: Engine) -> None:
+    assert [c.id for c in claim(engine, limit=2)] == ["wh_0", "wh_1"]
+    assert [c.id for c in claim(engine)] == ["wh_2"]
+    assert claim(engine, NOW + LEASE - timedelta(seconds=1)) == []
+    again = claim(engine, NOW + LEASE)
+    assert [(c.id, c.fence, c.attempts) for c in again] == [("wh_0", 2, 0), ("wh_1", 2, 0), ("wh_2", 2, 0)]
+
+
+def test_who_lost_the_lease_writes_nothing(engine: Engine, webhook_id: str) -> None:
+    stale = claim(engine)[0]
+    current = claim(engine, NOW + LEASE)[0]
+    assert not settle(engine, delivered(stale))
+    assert engine.webhook_log(webhook_id) == []
+    assert settle(engine, delivered(current))
+    assert not settle(engine, delivered(current))
+    assert [entry["number"] for entry in engine.webhook_log(webhook_id)] == [1]
+
+
+def test_the_counters_equal_the_log(engine: Engine, webhook_id: str) -> None:
+    first, second, third = claim(engine)
+    later = NOW + timedelta(seconds=10)
+    settle(engine, delivered(first))
+    settle(engine, replace(delivered(second), state=outbox.PENDING, http_status=500, next_attempt_at=later))
+    settle(engine, replace(delivered(third), state=outbox.FAILED, http_status=410, deactivate_webhook=True))
+    (webhook,) = engine.webhooks(7)
+    assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (3, 1, 2)
+    assert (webhook.is_active, webhook.last_triggered) == (False, NOW)
+    assert len(engine.webhook_log(webhook_id)) == 3
+    assert claim(engine, later) == []  # an inactive webhook holds its deliveries
+
+
+@pytest.mark.usefixtures("webhook_id")
+def test_first_attempts_go_before_retries(engine: Engine) -> None:
+    (first,) = claim(engine, limit=1)
+    settle(engine, replace(delivered(first), state=outbox.PENDING, http_status=500, next_attempt_at=NOW))
+    assert [(c.id, c.attempts) for c in claim(engine)] == [("wh_1", 0), ("wh_2", 0), ("wh_0", 1)]
+
+
+@pytest.mark.usefixtures("webhook_id")
+def test_the_next_due_time_is_a_retry_s_or_the_end_of_a_lease(engine: Engine) -> None:
+    with engine.database.read() as connection:
+        assert outbox.next_due(connection) == NOW
+    for claimed in claim(engine):
+        if claimed.id != "wh_2":
+            settle(engine, delivered(claimed))
+    with engine.database.read() as connection:
+        assert outbox.next_due(connection) == NOW + LEASE
+        assert outbox.has_leases(connection, NOW)
+        assert not outbox.has_leases(connection, NOW + LEASE)
+
+
+def test_one_event_is_delivered_once_to_one_webhook(engine: Engine, webhook_id: str) -> None:
+    twin = outbox.NewDelivery("wh_other", webhook_id, "event-0", "task.red", b"{}")
+    with pytest.raises(IntegrityError), engine.database.write() as connection:
+        outbox.enqueue(connection, [twin], NOW)
+
+
+def test_secrets_are_sealed_at_rest(engine: Engine) -> None:
+    webhook, secret = engine.add_webhook(7, "http://127.0.0.1:1/")
+    engine.load(line_plan())
+    assert secret not in webhook.sealed_secret
+    assert secret not in repr(engine.webhooks(7))

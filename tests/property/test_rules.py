@@ -1,0 +1,142 @@
+"""Laws of the critical chain that hold for every project."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from math import isnan
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from chainbell.delivery.javascript_json import compact
+from chainbell.rules import Calendar, Cause, LinkType, Project, TaskStatus, assess, compile_network, evaluate
+from chainbell.rules.forecast import forecast, has_begun
+from chainbell.rules.zones import Zone, ZonePolicy
+from tests.property.strategies import days, projects
+
+NOW = datetime(2025, 3, 10, 9, tzinfo=UTC)
+
+
+@given(projects(), days)
+def test_a_positive_project_consumption_is_the_largest_task_s_share_of_the_project_buffer(
+    project: Project, now: float
+) -> None:
+    seen = assess(project, now)
+    alone = assess(replace(project, buffers=(project.project_buffer,)), now)
+    end = seen.project.end
+    assume(end is not None and project.tasks[end].is_unfinished and seen.project.consumption > 0)
+    open_tasks = [n for n, task in enumerate(project.tasks) if task.is_unfinished]
+    assert abs(max(alone.tasks[n].percent for n in open_tasks) - seen.project.consumption) < 1e-6
+
+
+@given(projects(), days, st.integers(0, 8), days)
+def test_consumption_never_falls_when_a_remaining_duration_grows(
+    project: Project, now: float, which: int, more: float
+) -> None:
+    position = which % len(project.tasks)
+    task = project.tasks[position]
+    assume(task.is_unfinished)
+    tasks = list(project.tasks)
+    tasks[position] = task._replace(remaining=task.remaining_duration + more)
+    grown = assess(replace(project, tasks=tuple(tasks)), now)
+    for before, after in zip(assess(project, now).buffers, grown.buffers, strict=True):
+        assert after.consumption >= before.consumption - 1e-9
+
+
+@given(projects())
+def test_evaluating_twice_adds_no_event(project: Project) -> None:
+    once = evaluate(project, project, NOW, Cause("test"))
+    assert evaluate(once.project, once.project, NOW, Cause("test")).events == ()
+
+
+@given(projects(), st.permutations(range(9)), days)
+def test_the_order_in_which_a_plan_lists_its_tasks_changes_nothing(
+    project: Project, ranks: list[int], now: float
+) -> None:
+    tasks = [task for _, task in sorted(zip(ranks, project.tasks, strict=False))]
+    shuffled = replace(project, tasks=tuple(tasks), network=compile_network(tasks, project.network.links))
+    before, after = assess(project, now), assess(shuffled, now)
+    assert {b.buffer.id: b.consumption for b in before.buffers} == {b.buffer.id: b.consumption for b in after.buffers}
+    for task in project.tasks:
+        assert before.tasks[project.position(task.id)] == after.tasks[shuffled.position(task.id)]
+    fired = [event.id for event in evaluate(project, project, NOW, Cause("t")).events]
+    assert fired == [event.id for event in evaluate(shuffled, shuffled, NOW, Cause("t")).events]
+
+
+@given(projects(), days)
+def test_an_obvious_recomputation_of_the_forecast_agrees(project: Project, now: float) -> None:
+    """Longest paths in a graph of start and finish nodes, relaxed until nothing moves."""
+    earliest: dict[tuple[int, str], float] = {}
+    arcs: list[tuple[tuple[int, str], tuple[int, str], float]] = []
+    for n, task in enumerate(project.tasks):
+        start, end = (n, "start"), (n, "finish")
+        if task.status == TaskStatus.CANCELLED:
+            continue
+        if task.is_complete:
+            assert task.finished is not None
+            assert task.started is not None
+            earliest |= {start: task.started, end: task.finished}
+        elif has_begun(task):
+            assert task.counted_from is not None
+            earliest |= {start: task.started or 0.0, end: max(now, task.counted_from + task.remaining_duration)}
+        else:
+            planned = now if project.network.predecessors[n] else max(now, task.planned_start)
+            earliest |= {start: planned, end: planned + task.remaining_duration}
+            arcs += [(start, end, task.remaining_duration), (end, start, -task.remaining_duration)]
+    ends = {"FS": ("finish", "start"), "SS": ("start", "start"), "FF": ("finish", "finish"), "SF": ("start", "finish")}
+    for link in project.network.links:
+        one, other = project.position(link.predecessor), project.position(link.successor)
+        source, target = (one, ends[link.type][0]), (other, ends[link.type][1])
+        after = project.tasks[other]
+        fixed = after.is_complete or (has_begun(after) and link.type in (LinkType.FS, LinkType.SS))
+        if source in earliest and target in earliest and not fixed:
+            arcs.append((source, target, link.lag))
+    moved = True
+    while moved:
+        moved = False
+        for source, target, length in arcs:
+            if earliest[source] + length > earliest[target] + 1e-9:
+                earliest[target] = earliest[source] + length
+                moved = True
+    ahead = forecast(project, now)
+    for n, task in enumerate(project.tasks):
+        if task.status == TaskStatus.CANCELLED:
+            assert isnan(ahead.finish[n])
+        else:
+            assert abs(ahead.finish[n] - earliest[(n, "finish")]) < 1e-6
+            assert abs(ahead.start[n] - earliest[(n, "start")]) < 1e-6
+
+
+working_weeks = st.sets(st.integers(1, 7), min_size=1).map(frozenset)
+dates = st.dates(date(2000, 1, 1), date(2100, 1, 1))
+
+
+@given(dates, working_weeks, st.frozensets(dates, max_size=20), st.integers(-4000, 4000), st.floats(0.001, 0.999))
+def test_working_days_and_instants_map_one_to_one(
+    origin: date, week: frozenset[int], holidays: frozenset[date], day: int, fraction: float
+) -> None:
+    calendar = Calendar(origin, week, holidays, time_zone="America/New_York")
+    assert abs(calendar.coordinate(calendar.instant(day + fraction)) - (day + fraction)) < 1e-9
+    assert calendar.start_of(calendar.start_date(day)) == day
+    assert calendar.finish_of(calendar.finish_date(day)) == day
+    assert calendar.is_working(calendar.start_date(day))
+
+
+@given(st.floats(-500, 500), st.floats(0, 500), st.floats(-50, 150), st.sampled_from(["static", "fever"]))
+def test_zones_are_monotone(consumption: float, more: float, completion: float, policy: str) -> None:
+    order = [Zone.GREEN, Zone.YELLOW, Zone.RED]
+    zones = ZonePolicy(policy=policy)
+    lower, upper = (zones.project_zone(c, completion) for c in (consumption, consumption + more))
+    assert order.index(lower) <= order.index(upper)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(json_values)
+def test_javascript_json_is_json_and_stable(value: object) -> None:
+    body = compact(value)
+    assert compact(json.loads(body)) == body

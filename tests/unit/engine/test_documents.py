@@ -1,0 +1,98 @@
+"""Bad input gets a clear error that names the field and the reason."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from chainbell.engine import InvalidInputError, read_change, read_plan
+from chainbell.engine.importers import read_json, read_yaml
+from chainbell.engine.plans import project_of
+from tests.plans import line_plan, task_update
+
+AT = "2025-03-03T09:00:00Z"
+
+
+def with_field(path: str, value: Any) -> dict[str, Any]:
+    """The line plan with the value at `path` replaced; DELETE removes it."""
+    plan = copy.deepcopy(line_plan())
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split("/")]
+    target: Any = plan
+    for part in parents:
+        target = target[part]
+    if value is DELETE:
+        del target[last]
+    elif isinstance(target, list) and last == len(target):
+        target.append(value)
+    else:
+        target[last] = value
+    return plan
+
+
+DELETE = object()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "reason"),
+    [
+        ("tasks/0/duration", -1, "tasks[0].duration", "greater than or equal to 0"),
+        ("tasks/0/duration", float("nan"), "tasks[0].duration", "finite|greater"),
+        ("tasks/0/duration", "5", "tasks[0].duration", "number"),
+        ("tasks/0/duration", DELETE, "tasks[0].duration", "is missing"),
+        ("tasks/1/id", 1, "tasks[1].id", "two tasks have the id 1"),
+        ("tasks/0/id", True, "tasks[0].id", "integer or a string"),
+        ("tasks/0/id", 2**53, "tasks[0].id", "2\\*\\*53"),
+        ("tasks/0/id", "x" * 65, "tasks[0].id", "64 characters"),
+        ("tasks/0/colour", "red", "tasks[0].colour", "not permitted"),
+        ("links/2", {"from": 3, "to": 1}, "links", "cycle: 1 -> 2 -> 3 -> 1|cycle"),
+        ("links/0/to", 99, "links[0].to", "no task 99"),
+        ("links/0/type", "XX", "links[0].type", "FS"),
+        ("chains/0/tasks/1", 99, "chains[0].tasks[1]", "no task 99"),
+        ("chains/0/kind", "feeding", "chains", "one chain must be critical"),
+        ("buffers/0/chain", "x", "buffers[0].chain", "no chain 'x'"),
+        ("project/startDate", "2025-13-01", "project.startDate", "month"),
+        ("project/status", "Sleeping", "project.status", "Planning"),
+        ("project/calendar", {"timeZone": "Mars/Base"}, "project.calendar.timeZone", "IANA"),
+        ("project/calendar", {"workingDays": []}, "project.calendar.workingDays", "at least one weekday"),
+        ("project/calendar", {"hours": ["17:00", "09:00"]}, "project.calendar.hours", "closing"),
+        ("project/zones", {"yellow": 80}, "project.zones", "yellow must lie below red"),
+        ("accountId", DELETE, "accountId", "is missing"),
+    ],
+)
+def test_a_plan_that_cannot_be(path: str, value: Any, field: str, reason: str) -> None:
+    with pytest.raises(InvalidInputError, match=reason) as caught:
+        project_of(read_plan(with_field(path, value)))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (task_update(1, AT, percentComplete=130), "percentComplete"),
+        (task_update(1, AT, remainingDuration=-2), "remainingDuration"),
+        (task_update(1, AT, remainingDuration=float("nan")), "remainingDuration"),
+        (task_update(1, "2025-03-03T09:00:00", percentComplete=1), "at"),
+        ({"kind": "task.update", "projectId": 1, "taskId": 1, "percentComplete": 1}, "at"),
+        ({"kind": "task.update", "taskId": 1, "at": AT, "percentComplete": 1}, "projectId"),
+        (task_update(1, AT), "document"),
+        ({"kind": "task.explode", "at": AT}, "kind|document"),
+        ({"at": AT}, "kind|document"),
+        ([], "change"),
+    ],
+)
+def test_a_change_that_cannot_be(change: Any, field: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        read_change(change)
+    assert caught.value.field in field.split("|")
+
+
+@pytest.mark.parametrize("text", ['{"a": 1', '{"a": NaN}', "", "\xff", "[" * 100_000])
+def test_json_that_is_not(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="is not JSON"):
+        read_json(text.encode("latin-1"), "plan.json")
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "a: !!python/object:os.system x", "\x00"])
+def test_yaml_that_is_not(text: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"plan\.yaml"):
+        read_yaml(text.encode(), "plan.yaml")

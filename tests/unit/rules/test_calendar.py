@@ -1,0 +1,55 @@
+from datetime import UTC, date, datetime, time
+
+import pytest
+
+from chainbell.rules.calendar import EVERY_DAY, Calendar
+
+WEEK = Calendar(date(2025, 2, 3), holidays=frozenset({date(2025, 2, 17)}))
+
+
+@pytest.mark.parametrize(
+    ("instant", "coordinate"),
+    [
+        (datetime(2025, 2, 3, 9, tzinfo=UTC), 0.0),
+        (datetime(2025, 2, 3, 13, tzinfo=UTC), 0.5),
+        (datetime(2025, 2, 3, 17, tzinfo=UTC), 1.0),
+        (datetime(2025, 2, 3, 23, tzinfo=UTC), 1.0),
+        (datetime(2025, 2, 8, 12, tzinfo=UTC), 5.0),  # a Saturday is the next opening
+        (datetime(2025, 2, 17, 12, tzinfo=UTC), 10.0),  # so is a holiday
+        (datetime(2025, 2, 18, 13, tzinfo=UTC), 10.5),
+        (datetime(2025, 1, 31, 13, tzinfo=UTC), -0.5),
+    ],
+)
+def test_an_instant_is_whole_working_days_and_the_fraction_of_the_current_one(
+    instant: datetime, coordinate: float
+) -> None:
+    assert WEEK.coordinate(instant) == coordinate
+
+
+def test_a_finish_on_a_boundary_is_the_closing_of_the_day_before_it() -> None:
+    assert WEEK.finish_date(5.0) == date(2025, 2, 7)
+    assert WEEK.start_date(5.0) == date(2025, 2, 10)
+    assert WEEK.finish_date(10.0) == date(2025, 2, 14)
+    assert WEEK.start_date(10.0) == date(2025, 2, 18)
+
+
+def test_a_date_is_an_opening_as_a_start_and_a_closing_as_a_finish() -> None:
+    assert (WEEK.start_of(date(2025, 2, 4)), WEEK.finish_of(date(2025, 2, 4))) == (1.0, 2.0)
+    assert (WEEK.start_of(date(2025, 2, 8)), WEEK.finish_of(date(2025, 2, 8))) == (5.0, 5.0)
+
+
+def test_a_sum_of_floats_does_not_move_a_finish_to_the_next_day() -> None:
+    assert WEEK.finish_date(0.1 + 0.2 + 0.7 + 1e-12) == date(2025, 2, 3)
+
+
+def test_the_hour_that_a_clock_change_takes_is_not_counted() -> None:
+    every = Calendar(date(2025, 3, 30), EVERY_DAY, frozenset(), time(0), None, "Europe/Berlin")
+    assert every.coordinate(datetime(2025, 3, 30, 10, 30, tzinfo=UTC)) == 0.5  # half of 23 hours
+    assert every.instant(0.5) == datetime(2025, 3, 30, 10, 30, tzinfo=UTC)
+
+
+def test_a_calendar_without_working_days_or_hours_is_refused() -> None:
+    with pytest.raises(ValueError, match="workingDays"):
+        Calendar(date(2025, 1, 1), frozenset())
+    with pytest.raises(ValueError, match="hours"):
+        Calendar(date(2025, 1, 1), opens=time(17), closes=time(9))
