@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from chainbell.delivery import compose, message_id
 from chainbell.engine.changes import Change, ClockTick, Plan, revise
 from chainbell.engine.errors import InvalidInputError
-from chainbell.rules import Evaluation, Event, Rule, evaluate
+from chainbell.rules import Evaluation, Event, ProjectStatus, Rule, evaluate
 from chainbell.storage import AmbiguousProjectError, NewDelivery, StoredProject, events, outbox, projects
 from chainbell.storage.webhooks import webhooks
 
@@ -92,7 +92,8 @@ def _apply_to(
         projects.keep_baseline(connection, key, seen.project.baseline, change.at, body["plan"])
     change_key = events.add_change(connection, key, change.change_id, change.kind, change.at, body)
     events.add_events(connection, key, change_key, seen.events)
-    projects.add_fever_point(connection, key, seen.project, change.at, seen.assessment)
+    if after.status != ProjectStatus.PLANNING:
+        projects.add_fever_point(connection, key, after, change.at, seen.assessment)
     _enqueue(connection, seen.events, now)
     return Applied(seen.events)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from blinker import Namespace, Signal
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from chainbell.delivery import (
     Clock,
@@ -67,6 +67,8 @@ class Engine:
         except ValueError as error:
             field, _, reason = str(error).partition(": ")
             raise InvalidInputError(field, reason or field) from None
+        except OSError as error:
+            raise InvalidInputError("database", f"{error.filename}: {error.strerror}") from None
         self.delivery = delivery or DeliverySettings()
         self.rules = tuple(rules)
         self._clock = clock
@@ -74,7 +76,11 @@ class Engine:
         self.enqueued = Signal(
             "Sent after a commit that may have left deliveries due, with no arguments but the engine."
         )
-        self.database.create_tables()
+        try:
+            self.database.create_tables()
+        except DatabaseError as error:
+            self.database.close()
+            raise InvalidInputError("database", f"cannot be opened: {error.orig}") from None
 
     def _default_keys(self) -> KeyRing:
         path = self.database.url.database

@@ -23,7 +23,7 @@ class ExpectedEvent(Document):
     event: Text
     task_id: Id | None = None
     at: AwareDatetime | None = None
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
     def matches(self, event: Event) -> bool:
         return (
@@ -42,7 +42,7 @@ class Expectation(Document):
 
     events: tuple[ExpectedEvent, ...] = ()
     never: tuple[ExpectedEvent, ...] = ()
-    counts: dict[str, int] = {}
+    counts: dict[str, int] = Field(default_factory=dict)
 
 
 class ScenarioWebhook(Document):
@@ -50,7 +50,7 @@ class ScenarioWebhook(Document):
     url: Text
     events: tuple[Text, ...] | None = None
     secret: Text | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
 
 
 class _ScenarioDocument(Document):
@@ -96,7 +96,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:
-    """Loads the plan at the opening of its start date (or the first change, if that is earlier), applies the changes."""
+    """Loads the plan at the opening of its start date, or at the first change if that is earlier; applies the rest."""
     for webhook in scenario.webhooks:
         engine.add_webhook(
             scenario.plan.account_id,

@@ -17,7 +17,13 @@ def line_plan(
     ids = list(range(1, len(durations) + 1))
     return {
         "accountId": account,
-        "project": {"id": project_id, "name": "Line", "status": status, "startDate": "2025-03-03", "targetEndDate": "2025-04-04"},
+        "project": {
+            "id": project_id,
+            "name": "Line",
+            "status": status,
+            "startDate": "2025-03-03",
+            "targetEndDate": "2025-04-04",
+        },
         "tasks": [{"id": n, "name": f"Task {n}", "duration": d} for n, d in zip(ids, durations, strict=True)],
         "links": [{"from": n, "to": n + 1} for n in ids[:-1]],
         "chains": [{"id": "critical", "kind": "critical", "tasks": ids}],

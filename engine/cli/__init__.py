@@ -2,6 +2,8 @@
 
 import sys
 
+from sqlalchemy.exc import DatabaseError
+
 from chainbell.engine.cli import delivering, projects, simulate, webhooks  # noqa: F401  they register their commands
 from chainbell.engine.cli.app import app
 from chainbell.engine.errors import ChainbellError
@@ -14,6 +16,9 @@ def main() -> None:
     except ChainbellError as error:
         print(f"chainbell: {error}", file=sys.stderr)
         sys.exit(2)
+    except DatabaseError as error:
+        print(f"chainbell: the database refused: {error.orig}", file=sys.stderr)
+        sys.exit(1)
 
 
 __all__ = ["app", "main"]

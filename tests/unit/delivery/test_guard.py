@@ -1,14 +1,43 @@
 import pytest
 
-from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, GuardPolicy, RefusedEndpointError, check_headers, check_url
+from chainbell.delivery import (
+    LOOPBACK_ALLOWED,
+    DeliverySettings,
+    GuardPolicy,
+    RefusedEndpointError,
+    check_headers,
+    check_url,
+)
 from chainbell.delivery.guard import check_addresses
 
 PUBLIC = GuardPolicy()
-INSIDE = (
-    "127.0.0.1 10.0.0.1 172.16.3.4 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 "
-    "192.0.2.1 198.18.0.1 240.0.0.1 ::1 :: fe80::1 fc00::1 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 "
-    "64:ff9b::7f00:1 64:ff9b:1::1 2002:7f00:1:: 2001:0:7f00:1:: 2001:db8::1 fec0::1"
-).split()
+INSIDE = [
+    "127.0.0.1",
+    "10.0.0.1",
+    "172.16.3.4",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "192.0.2.1",
+    "198.18.0.1",
+    "240.0.0.1",
+    "::1",
+    "::",
+    "fe80::1",
+    "fc00::1",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "2001:0:7f00:1::",
+    "2001:db8::1",
+    "fec0::1",
+]
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -26,8 +55,21 @@ def test_a_mixed_answer_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://example.com/", "ftp://example.com/", "example.com", "https://", "https://user:pw@example.com/", "https:///x"]
-    + ["https://127.0.0.1/", "https://2130706433/", "https://0x7f.1/", "https://0177.0.0.1/", "https://[::ffff:7f00:1]/"]
+    [
+        "http://example.com/",
+        "ftp://example.com/",
+        "example.com",
+        "https://",
+        "https://user:pw@example.com/",
+        "https:///x",
+    ]
+    + [
+        "https://127.0.0.1/",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://[::ffff:7f00:1]/",
+    ]
     + ["https://example.com:99999/", "https://example.com/#part", "https://exa mple.com/", "https://127.0.0.1./"],
 )
 def test_urls_that_may_not_be_called(url: str) -> None:

@@ -9,7 +9,13 @@ from chainbell.delivery.javascript_json import compact, number, spaced
 @pytest.mark.parametrize(
     ("value", "text"),
     [(65.0, "65"), (1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-7, "1e-7"), (1e-6, "0.000001"), (-0.0, "0")]
-    + [(92.5, "92.5"), (-1.5e-9, "-1.5e-9"), (2**60, "1152921504606847000"), (5e-324, "5e-324"), (123e18, "123000000000000000000")],
+    + [
+        (92.5, "92.5"),
+        (-1.5e-9, "-1.5e-9"),
+        (2**60, "1152921504606847000"),
+        (5e-324, "5e-324"),
+        (123e18, "123000000000000000000"),
+    ],
 )
 def test_numbers_as_ecmascript_prints_them(value: float, text: str) -> None:
     assert number(value) == text

@@ -3,8 +3,19 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chainbell.rules import CATALOGUE, Cause, Evaluation, Project, ProjectStatus, TaskStatus, assess, evaluate
-from chainbell.rules import report_milestone, report_project, report_task
+from chainbell.rules import (
+    CATALOGUE,
+    Cause,
+    Evaluation,
+    Project,
+    ProjectStatus,
+    TaskStatus,
+    assess,
+    evaluate,
+    report_milestone,
+    report_project,
+    report_task,
+)
 from tests.plans import MONDAY, line_project
 
 CAUSE = Cause("test")

@@ -5,7 +5,9 @@ from chainbell.storage import KeyRing, KeyRingError, generate_key
 from chainbell.storage.types import decode_host_id, encode_host_id
 
 
-@pytest.mark.parametrize("host_id", [0, 7, -7, "7", "-7", "'7", "PROJ-12", "", "'", "007", "7a", "٣", "é" * 64, 2**53 - 1])
+@pytest.mark.parametrize(
+    "host_id", [0, 7, -7, "7", "-7", "'7", "PROJ-12", "", "'", "007", "7a", "٣", "é" * 64, 2**53 - 1]
+)
 def test_an_id_comes_back_in_the_type_it_came_in(host_id: HostId) -> None:
     back = decode_host_id(encode_host_id(host_id))
     assert (back, type(back)) == (host_id, type(host_id))
