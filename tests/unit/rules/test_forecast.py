@@ -41,5 +41,5 @@ def test_a_task_without_predecessors_waits_for_its_planned_start() -> None:
 
 def test_a_cycle_is_reported_with_the_tasks_in_it() -> None:
     tasks = [Task(name, name, 1, 0, 1) for name in "abcd"]
-    with pytest.raises(NetworkError, match="'b' -> 'c' -> 'd' -> 'b'|'c' -> 'd' -> 'b' -> 'c'"):
+    with pytest.raises(NetworkError, match=r"'b' -> 'c' -> 'd' -> 'b'|'c' -> 'd' -> 'b' -> 'c'"):
         compile_network(tasks, [Link("a", "b"), Link("b", "c"), Link("c", "d"), Link("d", "b")])

@@ -58,7 +58,7 @@ def test_a_report_that_cannot_be_is_refused_by_name(fields: dict[str, Any], fiel
 
 
 def test_what_a_project_does_not_have_cannot_be_reported() -> None:
-    with pytest.raises(ReportError, match="taskId: .* no task '1'"):
+    with pytest.raises(ReportError, match=r"taskId: .* no task '1'"):
         report_task(line_project(), "1", MONDAY, percent=10)
     with pytest.raises(ReportError, match="milestoneId"):
         report_milestone(line_project(), 1, MONDAY)
