@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
-from chainbell.delivery.attempt import DEADLINE_SECONDS, open_client, post
+from chainbell.delivery.attempt import DEADLINE_SECONDS, Answer, describe, open_client, post
 from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.guard import PUBLIC_HTTPS, GuardPolicy
-from chainbell.delivery.retry import Next, judge
+from chainbell.delivery.retry import Next, Outcome, judge
 from chainbell.delivery.signature import HEADER_PREFIX, signed_headers
 from chainbell.storage import Claim, Database, KeyRing, Settlement, Webhook, outbox
 from chainbell.storage.webhooks import find_webhook
@@ -138,22 +138,10 @@ class Dispatcher:
     async def _deliver(self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook) -> None:
         """One attempt and its settling; no transaction is open while the request is."""
         started_at, begun = self._clock(), time.monotonic()
-        body = with_retry_count(claim.body, claim.attempts)
-        headers = {
-            **webhook.headers,
-            "Content-Type": "application/json",
-            "User-Agent": "chainbell",
-            **signed_headers(
-                [self._keys.open(webhook.sealed_secret)],
-                message_id=claim.id,
-                subscription_id=webhook.id,
-                event=claim.event,
-                timestamp=int(started_at.timestamp()),
-                body=body,
-                prefix=self._settings.header_prefix,
-            ),
-        }
-        answer = await post(client, self._settings.guard, webhook.url, headers, body)
+        try:
+            answer = await self._send(client, claim, webhook, started_at)
+        except Exception as error:  # noqa: BLE001  one delivery that cannot be made must not stop the others
+            answer = Answer(Outcome.NOT_SENT, error=describe(error))
         verdict = judge(answer.outcome, answer.http_status, claim.attempts + 1)
         settlement = Settlement(
             claim,
@@ -169,6 +157,26 @@ class Dispatcher:
         )
         recorded = await asyncio.to_thread(self._settle, settlement)
         (self._on_settled if recorded else self._on_fenced)(settlement)
+
+    async def _send(
+        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, started_at: datetime
+    ) -> Answer:
+        body = with_retry_count(claim.body, claim.attempts)
+        headers = {
+            **webhook.headers,
+            "Content-Type": "application/json",
+            "User-Agent": "chainbell",
+            **signed_headers(
+                [self._keys.open(webhook.sealed_secret)],
+                message_id=claim.id,
+                subscription_id=webhook.id,
+                event=claim.event,
+                timestamp=int(started_at.timestamp()),
+                body=body,
+                prefix=self._settings.header_prefix,
+            ),
+        }
+        return await post(client, self._settings.guard, webhook.url, headers, body)
 
     def _settle(self, settlement: Settlement) -> bool:
         with self._database.write() as connection:

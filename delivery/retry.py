@@ -18,6 +18,7 @@ class Outcome(StrEnum):
     CONNECTION_FAILURE = "connection_failure"
     BROKEN_ANSWER = "broken_answer"
     REFUSED_ADDRESS = "refused_address"
+    NOT_SENT = "not_sent"
 
 
 class Next(StrEnum):

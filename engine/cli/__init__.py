@@ -5,14 +5,14 @@ import sys
 from sqlalchemy.exc import DatabaseError
 
 from chainbell.engine.cli import delivering, projects, simulate, webhooks  # noqa: F401  they register their commands
-from chainbell.engine.cli.app import app
+from chainbell.engine.cli.app import app, with_global_options_first
 from chainbell.engine.errors import ChainbellError
 
 
 def main() -> None:
     """Runs a command: exit 0 for success, 1 where an expectation fails, 2 for bad input."""
     try:
-        app()
+        app(with_global_options_first(sys.argv[1:]))
     except ChainbellError as error:
         print(f"chainbell: {error}", file=sys.stderr)
         sys.exit(2)

@@ -16,6 +16,8 @@ from chainbell.rules.payload import wire_instant
 from chainbell.storage.types import decode_host_id
 
 DEFAULT_DATABASE = "sqlite:///chainbell.db"
+_GLOBAL_OPTIONS = ("--database", "--log", "--log-level")
+_GLOBAL_SWITCHES = ("--allow-inside", "--no-allow-inside")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False)
@@ -46,6 +48,23 @@ def options(
         raise typer.BadParameter("none of debug, info, warning, error", param_hint="--log-level")
     configure_logging(as_json=log == "json", level=log_level)
     context.obj = Settings(database, allow_inside)
+
+
+def with_global_options_first(arguments: list[str]) -> list[str]:
+    """The arguments with the global options moved before the command, so that they may stand anywhere."""
+    first: list[str] = []
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":
+            rest += [argument, *waiting]
+        elif argument in _GLOBAL_OPTIONS:
+            first += [argument, *(value for value in [next(waiting, None)] if value is not None)]
+        elif argument in _GLOBAL_SWITCHES or argument.partition("=")[0] in _GLOBAL_OPTIONS:
+            first.append(argument)
+        else:
+            rest.append(argument)
+    return first + rest
 
 
 def open_engine(context: typer.Context, deadline_seconds: float | None = None) -> Engine:

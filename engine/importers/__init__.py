@@ -48,7 +48,7 @@ def read_yaml(data: bytes, name: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, and strict where YAML is lax: a key given twice is an error."""
+    """Safe, and strict where YAML 1.1 surprises: a key given twice is an error, 17:00 is not the number 1020."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -58,6 +58,19 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _without_sexagesimals(tag: str) -> None:
+    numeric = _Loader.yaml_constructors[tag]
+
+    def construct(loader: _Loader, node: yaml.ScalarNode) -> Any:
+        return node.value if ":" in node.value else numeric(loader, node)
+
+    _Loader.add_constructor(tag, construct)
+
+
+_without_sexagesimals("tag:yaml.org,2002:int")
+_without_sexagesimals("tag:yaml.org,2002:float")
 
 
 def _refuse_constant(name: str) -> None:

@@ -80,7 +80,7 @@ def test_from_a_change_to_a_signed_webhook(database: Path, tmp_path: Path) -> No
 
 def test_the_dispatcher_runs_until_it_is_told_to_stop_and_hears_of_others_commits(database: Path) -> None:
     with receiving() as receiver:
-        chainbell("webhooks", "add", receiver.url, "--account", "7", "--secret", "x", database=database)
+        chainbell("webhooks", "add", receiver.url, "--account", "7", "--secret", "hush-hush", database=database)
         command = [CHAINBELL, "--database", f"sqlite:///{database}", "--log", "json", "--log-level", "info", "dispatch"]
         dispatcher = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         fired = lines(chainbell("apply", "-", database=database, stdin=json_lines(START)).stdout)
@@ -91,6 +91,8 @@ def test_the_dispatcher_runs_until_it_is_told_to_stop_and_hears_of_others_commit
         dispatcher.stderr.close()
     assert {line["event"] for line in logged} == {"chainbell.delivery_attempted"}
     assert {line["state"] for line in logged} == {"delivered"}
+    assert "hush-hush" not in json.dumps(logged)
+    assert all(not isinstance(value, dict | list) for line in logged for value in line.values()), "flat fields"
     assert len(receiver.requests) == len(fired[0]["events"]) == 3
 
 
@@ -140,6 +142,11 @@ def test_a_bad_plan_exits_2_and_leaves_the_database_unchanged(
     assert named in run.stderr
     assert "Traceback" not in run.stderr
     assert dump(database) == before
+
+
+def test_the_database_may_be_named_after_the_command(database: Path) -> None:
+    run = chainbell("events", "list", "--json", "--database", f"sqlite:///{database}")
+    assert (run.returncode, run.stdout) == (0, "")
 
 
 def test_what_is_not_there_is_said_plainly(database: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, is_signed
 from chainbell.engine import Engine
+from chainbell.storage import METADATA
 from tests.e2e.receiver import Answer, receiving, status
 from tests.plans import MONDAY, line_plan
 
@@ -140,6 +141,20 @@ def test_a_refused_connection_and_an_unknown_name_are_retried(engine: Engine) ->
     assert drain(engine) == 2
     assert engine.webhook_log(refused)[0]["outcome"] == "connection_failure"
     assert engine.webhook_log(unknown.id)[0]["outcome"] == "dns_failure"
+
+
+def test_a_delivery_that_cannot_be_made_does_not_stop_the_others(engine: Engine) -> None:
+    with receiving() as receiver:
+        webhook_id = register(engine, receiver.url)
+        broken, _ = engine.add_webhook(8, receiver.url)
+        with engine.database.write() as connection:
+            table = METADATA.tables["chainbell_webhook"]
+            connection.execute(table.update().where(table.c.id == broken.id).values(secret="sealed with a lost key"))
+        engine.load(line_plan(account=8), at=MONDAY)
+        assert drain(engine) == 2
+    assert engine.webhook_log(webhook_id)[0]["http_status"] == 200
+    (attempt,) = engine.webhook_log(broken.id)
+    assert (attempt["outcome"], attempt["error"]) == ("not_sent", "keys: none of them sealed this secret")
 
 
 def test_410_deactivates_the_webhook(engine: Engine) -> None:

@@ -92,6 +92,10 @@ def test_json_that_is_not(text: str) -> None:
         read_json(text.encode("latin-1"), "plan.json")
 
 
+def test_hours_in_yaml_need_no_quotes() -> None:
+    assert read_yaml(b"hours: [09:00, 17:00, 17:30.5, 17]", "plan.yaml") == {"hours": ["09:00", "17:00", "17:30.5", 17]}
+
+
 @pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "a: !!python/object:os.system x", "\x00"])
 def test_yaml_that_is_not(text: str) -> None:
     with pytest.raises(InvalidInputError, match=r"plan\.yaml"):
