@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from chainbell.engine.documents import Document, Id, Percent, PersonDocument, Text, WorkingDays, invalid
+from chainbell.engine.documents import Document, Id, Instant, Percent, PersonDocument, Text, WorkingDays, invalid
 from chainbell.engine.errors import InvalidInputError, StaleChange
 from chainbell.engine.plans import DeliverableDocument, PlanDocument, ProjectStatusField, project_of
 from chainbell.rules import (
@@ -22,7 +22,7 @@ from chainbell.rules.baseline import replan
 
 
 class _Change(Document):
-    at: AwareDatetime
+    at: Instant
     by: PersonDocument | None = None
     reason: Text | None = None
     change_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from chainbell.delivery import compose, message_id
 from chainbell.engine.changes import Change, ClockTick, Plan, revise
 from chainbell.engine.errors import InvalidInputError
-from chainbell.rules import Evaluation, Event, ProjectStatus, Rule, evaluate
+from chainbell.rules import CalendarRangeError, Evaluation, Event, ProjectStatus, Rule, evaluate
 from chainbell.storage import AmbiguousProjectError, NewDelivery, StoredProject, events, outbox, projects
 from chainbell.storage.webhooks import webhooks
 
@@ -63,7 +63,12 @@ def _targets(connection: Connection, change: Change) -> list[int | None]:
 def _evaluated(change: Change, stored: StoredProject | None, rules: Sequence[Rule]) -> Evaluation:
     before = None if stored is None else stored.project
     revision = revise(before, change)
-    return evaluate(before, revision.project, change.at, revision.cause, rules)
+    try:
+        seen = evaluate(before, revision.project, change.at, revision.cause, rules)
+        seen.project.calendar.finish_date(seen.assessment.last_finish)  # it must have a date
+        return seen
+    except CalendarRangeError as error:
+        raise InvalidInputError("change", f"moves the forecast beyond all dates: {error}") from None
 
 
 def _apply_to(

@@ -1,14 +1,25 @@
 """Shared pieces of the documents that come in: camelCase on the wire, checked field by field."""
 
+from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import HostId, Person
 from chainbell.storage.types import LARGEST_ID, LONGEST_ID
 
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
 LONGEST_DURATION = 100_000
 """Working days; some 380 years."""
 
@@ -36,6 +47,16 @@ Text = Annotated[str, Strict(), Field(min_length=1, max_length=1000), AfterValid
 WorkingDays = Annotated[float, Strict(), Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False)]
 Lag = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
 Percent = Annotated[float, Strict(), Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+def _plausible(value: Any) -> Any:
+    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        raise ValueError(f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
+Day = Annotated[date, AfterValidator(_plausible)]
 
 
 class Document(BaseModel):

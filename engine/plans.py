@@ -4,9 +4,9 @@ from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from chainbell.engine.documents import Document, Id, Lag, PersonDocument, Text, WorkingDays, invalid
+from chainbell.engine.documents import Day, Document, Id, Instant, Lag, PersonDocument, Text, WorkingDays, invalid
 from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import (
     Buffer,
@@ -47,7 +47,7 @@ ProjectStatusField = Annotated[ProjectStatus, BeforeValidator(read_status)]
 
 class CalendarDocument(Document):
     working_days: tuple[int, ...] = tuple(sorted(MONDAY_TO_FRIDAY))
-    holidays: tuple[date, ...] = ()
+    holidays: tuple[Day, ...] = ()
     hours: tuple[time, time | Literal["24:00"]] = (time(9), time(17))
     time_zone: Annotated[str, BeforeValidator(_known_zone)] = "UTC"
     calendar_days: bool = False
@@ -88,8 +88,8 @@ class ProjectDocument(Document):
     id: Id
     name: Text
     status: ProjectStatusField = ProjectStatus.PLANNING
-    start_date: date
-    target_end_date: date | None = None
+    start_date: Day
+    target_end_date: Day | None = None
     manager: PersonDocument | None = None
     team_size: Annotated[int, Field(ge=0)] | None = None
     calendar: CalendarDocument = CalendarDocument()
@@ -101,8 +101,8 @@ class TaskDocument(Document):
     name: Text
     duration: WorkingDays
     assigned_to: PersonDocument | None = None
-    planned_start: AwareDatetime | date | None = None
-    planned_finish: AwareDatetime | date | None = None
+    planned_start: Instant | Day | None = None
+    planned_finish: Instant | Day | None = None
 
 
 class LinkDocument(Document):
@@ -137,7 +137,7 @@ class DeliverableDocument(Document):
 class MilestoneDocument(Document):
     id: Id
     name: Text
-    planned_date: date | None = None
+    planned_date: Day | None = None
     deliverables: tuple[DeliverableDocument, ...] = ()
 
 

@@ -75,12 +75,12 @@ class Scenario:
 def read_scenario(path: Path) -> Scenario:
     """A checked scenario; raises InvalidInputError naming field and reason."""
     try:
-        document = _ScenarioDocument.model_validate(jsonlike(read_document(path)))
+        document = _ScenarioDocument.model_validate(read_document(path))
     except ValidationError as error:
         raise invalid(error) from None
     plan = document.plan
     if isinstance(plan, str):
-        plan = jsonlike(read_document(path.parent / plan))
+        plan = read_document(path.parent / plan)
     changes = tuple(_within(f"changes[{n}]", read_change, change) for n, change in enumerate(document.changes))
     for number in range(1, len(changes)):
         if changes[number].at < changes[number - 1].at:
@@ -147,12 +147,3 @@ def _within(field: str, read: Any, value: Any) -> Any:
         return read(value)
     except InvalidInputError as error:
         raise type(error)(f"{field}.{error.field}", error.reason) from None
-
-
-def jsonlike(value: Any) -> Any:
-    """YAML's dates and times as the strings that JSON would have."""
-    if isinstance(value, dict):
-        return {key if isinstance(key, str) else str(key): jsonlike(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [jsonlike(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,7 +1,7 @@
 """The critical chain, pure: values in, decisions out. No clock, no randomness, no I/O, no logging."""
 
 from chainbell.rules.buffers import Assessment, assess
-from chainbell.rules.calendar import Calendar
+from chainbell.rules.calendar import Calendar, CalendarRangeError
 from chainbell.rules.evaluate import Evaluation, Event, evaluate
 from chainbell.rules.events import CATALOGUE
 from chainbell.rules.model import (
@@ -30,6 +30,7 @@ __all__ = [
     "Assessment",
     "Buffer",
     "Calendar",
+    "CalendarRangeError",
     "Cause",
     "Chain",
     "ChainKind",

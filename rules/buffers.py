@@ -68,6 +68,11 @@ class Assessment:
     projection_basis: str
 
     @property
+    def last_finish(self) -> float:
+        """The coordinate at which the last task is forecast to finish, the project to be done by its trend if later."""
+        return max([self.projected_finish, *(finish for finish in self.forecast.finish if finish == finish)])
+
+    @property
     def project(self) -> BufferState:
         """The project buffer's state."""
         return self.buffers[0]

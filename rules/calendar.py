@@ -16,6 +16,10 @@ NOISE = 1e-6
 """Working days (about 30 ms) below which two coordinates are the same instant: the noise of summing floats."""
 
 
+class CalendarRangeError(ValueError):
+    """A working day so far off that it has no date."""
+
+
 @dataclass(frozen=True)
 class Calendar:
     """A project's working time.
@@ -101,6 +105,9 @@ class Calendar:
         return int(coordinate // 1)
 
 
+_FIRST_DAY, _LAST_DAY = date(2, 1, 1).toordinal(), date(9998, 12, 31).toordinal()
+
+
 class _DayCount:
     """Counts working days by arithmetic: weeks at a time, with the holidays that cost a working day in order."""
 
@@ -124,11 +131,11 @@ class _DayCount:
         return raw - bisect_left(self._lost, raw) - self._offset
 
     def at(self, index: int) -> date:
-        """The working day with this index; 0 is the first on or after the origin. Raises ValueError past year 9999."""
+        """The working day with this index, 0 the first on or after the origin; CalendarRangeError beyond year 9998."""
         net = index + self._offset
         raw = net + bisect_right(self._net, net)
         weeks, position = divmod(raw, len(self._weekdays))
-        try:
-            return date.fromordinal(self._monday + weeks * 7 + self._weekdays[position] - 1)
-        except (ValueError, OverflowError):
-            raise ValueError(f"working day {index} lies outside the years 1 to 9999") from None
+        ordinal = self._monday + weeks * 7 + self._weekdays[position] - 1
+        if not _FIRST_DAY <= ordinal <= _LAST_DAY:
+            raise CalendarRangeError(f"working day {index} lies outside the years 2 to 9998")
+        return date.fromordinal(ordinal)

@@ -14,7 +14,6 @@ from chainbell.engine.cli.fever_chart import fever_chart
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import read_document, read_json
 from chainbell.engine.reasons import reason
-from chainbell.engine.simulation import jsonlike
 from chainbell.rules import Event, ZonePolicy
 from chainbell.rules.payload import wire, wire_instant
 
@@ -32,7 +31,7 @@ def load(
     at: Annotated[datetime | None, typer.Option(help="When the plan was made; by default now.")] = None,
 ) -> None:
     """Loads a plan, or re-plans a project that is there already."""
-    document = jsonlike(read_document(file))
+    document = read_document(file)
     if account is not None and isinstance(document, dict):
         document = {**document, "accountId": account_id(account)}
     with open_engine(context) as engine:

@@ -38,7 +38,7 @@ def read_json(data: bytes, name: str) -> Any:
 
 def read_yaml(data: bytes, name: str) -> Any:
     try:
-        return yaml.load(data, Loader=_Loader)  # noqa: S506  a SafeLoader with one more check
+        return _jsonlike(yaml.load(data, Loader=_Loader), {})  # noqa: S506  a SafeLoader with more checks
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -58,6 +58,23 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _jsonlike(value: Any, seen: dict[int, Any]) -> Any:
+    """YAML's dates and times as the strings that JSON would have; an alias is converted once and stays shared."""
+    if id(value) in seen:
+        return seen[id(value)]
+    if isinstance(value, dict):
+        mapping: dict[str, Any] = {}
+        seen[id(value)] = mapping
+        mapping.update({str(key): _jsonlike(item, seen) for key, item in value.items()})
+        return mapping
+    if isinstance(value, list):
+        items: list[Any] = []
+        seen[id(value)] = items
+        items.extend(_jsonlike(item, seen) for item in value)
+        return items
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _without_sexagesimals(tag: str) -> None:

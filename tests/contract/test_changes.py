@@ -101,6 +101,17 @@ def test_a_refused_change_leaves_nothing_behind(engine: Engine, change: dict[str
     assert engine.status(1).tasks[1].percent_complete == 0
 
 
+def test_a_forecast_beyond_all_dates_is_refused(engine: Engine) -> None:
+    with pytest.raises(InvalidInputError, match="beyond all dates"):
+        engine.load(line_plan(*(90_000 for _ in range(40))), at=MONDAY)
+    engine.load(line_plan(*(1 for _ in range(40))), at=MONDAY)
+    for task in range(1, 21):
+        engine.apply(task_update(task, AT, remainingDuration=100_000))
+    with pytest.raises(InvalidInputError, match="beyond all dates"):
+        engine.apply(task_update(21, AT, remainingDuration=100_000))
+    assert engine.status(1).tasks[20].remaining_duration == 1
+
+
 def test_a_stale_change_says_so(engine: Engine) -> None:
     engine.load(line_plan(), at=MONDAY)
     engine.apply(task_update(1, AT, status="InProgress"))

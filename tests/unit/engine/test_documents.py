@@ -56,6 +56,7 @@ DELETE = object()
         ("project/calendar", {"workingDays": []}, "project.calendar.workingDays", "at least one weekday"),
         ("project/calendar", {"hours": ["17:00", "09:00"]}, "project.calendar.hours", "closing"),
         ("project/zones", {"yellow": 80}, "project.zones", "yellow must lie below red"),
+        ("project/startDate", "0001-01-01", "project.startDate", "years 1900 to 2200"),
         ("accountId", DELETE, "accountId", "is missing"),
     ],
 )
@@ -74,6 +75,7 @@ def test_a_plan_that_cannot_be(path: str, value: Any, field: str, reason: str) -
         (task_update(1, "2025-03-03T09:00:00", percentComplete=1), "at"),
         ({"kind": "task.update", "projectId": 1, "taskId": 1, "percentComplete": 1}, "at"),
         ({"kind": "task.update", "taskId": 1, "at": AT, "percentComplete": 1}, "projectId"),
+        (task_update(1, "0001-01-01T00:00:00+14:00", percentComplete=1), "at"),
         (task_update(1, AT), "document"),
         ({"kind": "task.explode", "at": AT}, "kind|document"),
         ({"at": AT}, "kind|document"),
@@ -94,6 +96,11 @@ def test_json_that_is_not(text: str) -> None:
 
 def test_hours_in_yaml_need_no_quotes() -> None:
     assert read_yaml(b"hours: [09:00, 17:00, 17:30.5, 17]", "plan.yaml") == {"hours": ["09:00", "17:00", "17:30.5", 17]}
+
+
+def test_a_yaml_file_of_nested_aliases_stays_small() -> None:
+    layers = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 40))
+    assert len(read_yaml(f"l0: &l0 [2025-03-03]\n{layers}".encode(), "plan.yaml")["l39"]) == 9
 
 
 @pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "a: !!python/object:os.system x", "\x00"])
