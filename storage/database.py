@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
@@ -12,6 +12,10 @@ from chainbell.storage.tables import METADATA
 
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another."""
+
+
+_CREATING = 0x636861696E62656C
+"""The advisory lock under which tables are created."""
 
 
 class DatabaseUrlError(ValueError):
@@ -58,6 +62,8 @@ class Database:
     def create_tables(self) -> None:
         """Creates what is missing; existing tables are left as they are."""
         with self.write() as connection:
+            if not self.is_sqlite:  # SQLite has one writer; on PostgreSQL the others wait here
+                connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
             METADATA.create_all(connection)
 
     @contextmanager

@@ -1,7 +1,9 @@
 """Webhook secrets sealed at rest with a rotatable key ring (cryptography's MultiFernet)."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -39,16 +41,19 @@ def generate_key() -> str:
 def key_file_beside(database: Path) -> KeyRing:
     """The key ring in the file `<database>.key`, made with one new key, readable by its owner only, if missing."""
     path = database.with_name(database.name + ".key")
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        keys = path.read_text().split()
-        if not keys:
-            raise KeyRingError(f"keys: {path.name} is empty") from None
-        return KeyRing(keys)
-    key = generate_key()
-    with os.fdopen(handle, "w") as file:
-        file.write(key + "\n")
+    if not path.exists():
+        _write_new(path, generate_key() + "\n")
+    keys = path.read_text().split()
+    if not keys:
+        raise KeyRingError(f"keys: {path.name} is empty")
+    return KeyRing(keys)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Writes a private file that appears whole or not at all; one that another process made meanwhile stays."""
+    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as file:  # made with mode 0600
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    return KeyRing([key])
+        with suppress(FileExistsError):
+            os.link(file.name, path)

@@ -1,5 +1,6 @@
 """Claiming by lease and fence; an attempt, its delivery and the counters change together."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from chainbell.engine import Engine
-from chainbell.storage import Claim, Settlement, outbox
+from chainbell.storage import Claim, Settlement, generate_key, outbox
 from tests.plans import line_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,3 +102,15 @@ def test_secrets_are_sealed_at_rest(engine: Engine) -> None:
     engine.load(line_plan())
     assert secret not in webhook.sealed_secret
     assert secret not in repr(engine.webhooks(7))
+
+
+def test_many_may_open_a_new_database_at_once(database_url: str) -> None:
+    keys = [] if database_url.startswith("sqlite") else [generate_key()]
+
+    def seal(number: int) -> str:
+        with Engine(database_url, keys=keys) as engine:
+            engine.add_webhook(number, "https://example.com/")
+            return repr([webhook.account_id for webhook in engine.webhooks(number)])
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(seal, range(6))) == [f"[{number}]" for number in range(6)]
