@@ -5,6 +5,7 @@ import signal
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from chainbell.engine.cli.app import app, console, open_engine, print_json
 from chainbell.engine.engine import Engine
@@ -54,7 +55,9 @@ def listen(
         elif as_json:
             print_json(envelope)
         else:
-            console.print(f"[green]200[/]  {envelope['timestamp']}  {envelope['event']}  {envelope['webhookId']}")
+            console.print(
+                f"[green]200[/]  {envelope['timestamp']}  {escape(str(envelope['event']))}  {envelope['webhookId']}"
+            )
 
     async def serve() -> None:
         stop = asyncio.Event()

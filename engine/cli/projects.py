@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from chainbell.engine.changes import Change, read_change
@@ -99,7 +100,9 @@ def status(
     if as_json:
         print_json(wire(report))
         return
-    console.print(f"[bold]{report.project_name}[/] ({report.project_id}): {report.status}, {report.zone}")
+    console.print(
+        f"[bold]{escape(report.project_name)}[/] ({escape(str(report.project_id))}): {report.status}, {report.zone}"
+    )
     console.print(f"as of {wire_instant(report.as_of)}, baseline {report.baseline}, zone policy {report.zone_policy}")
     burn = "-" if report.burn_rate is None else f"{report.burn_rate:g}"
     console.print(
@@ -113,7 +116,7 @@ def status(
     for task in report.tasks:
         cells = (task.id, task.name, task.status, f"{task.remaining_duration:g}", task.due_date)
         rest = (task.estimated_completion or "-", f"{task.buffer_consumption:g}", task.zone)
-        table.add_row(*(str(cell) for cell in (*cells, *rest)))
+        table.add_row(*(escape(str(cell)) for cell in (*cells, *rest)))
     console.print(table)
     console.print(fever_chart(report.trail, ZonePolicy(policy=report.zone_policy)))
 
@@ -152,5 +155,5 @@ def show_event(context: typer.Context, event_id: str, as_json: AsJson = False) -
 
 
 def _print_whole(event: Event, whole: dict[str, Any]) -> None:
-    console.print(f"[bold]{event.name}[/]  {reason(event)}")
+    console.print(f"[bold]{event.name}[/]  {escape(reason(event))}")
     console.print_json(data=whole)

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
@@ -69,7 +70,7 @@ async def _fire_and_deliver(
     if url is not None:
         own, _ = engine.add_webhook(scenario.plan.account_id, url, name="simulation", secret=secret)
     if not as_json:
-        console.print(f"[bold]{scenario.name}[/]  {scenario.description or ''}\n")
+        console.print(f"[bold]{escape(scenario.name)}[/]  {escape(scenario.description or '')}\n")
     fired = []
     for event in run_scenario(engine, scenario):
         fired.append(event)
@@ -91,9 +92,10 @@ def _print_event(event: Event) -> None:
     subject = event.data.get("taskName") or event.data.get("milestoneName") or event.data.get("projectName")
     style = {"task.red": "red", "project.early_warning": "yellow", "task.completed": "green"}.get(event.name, "cyan")
     console.print(
-        f"{event.occurred_at:%Y-%m-%d %H:%M}  [{style}]{event.name:<22}[/] [bold]{subject}[/]", highlight=False
+        f"{event.occurred_at:%Y-%m-%d %H:%M}  [{style}]{event.name:<22}[/] [bold]{escape(str(subject))}[/]",
+        highlight=False,
     )
-    console.print(f"                  {reason(event)}", style="dim", highlight=False)
+    console.print(f"                  {escape(reason(event))}", style="dim", highlight=False)
 
 
 def _print_deliveries(log: list[dict[str, Any]]) -> None:
@@ -111,8 +113,8 @@ def _print_outcome(engine: Engine, scenario: Scenario, fired: list[Event]) -> No
     project = scenario.plan.project
     report = engine.status(project.id, account=scenario.plan.account_id)
     console.print(
-        f"\n[bold]{project.name}[/]: {report.status}, {report.zone}, {report.buffer_consumption:g} % of the project "
-        f"buffer consumed with {report.chain_completion:g} % of the critical chain done; "
+        f"\n[bold]{escape(project.name)}[/]: {report.status}, {report.zone}, {report.buffer_consumption:g} % of "
+        f"the project buffer consumed with {report.chain_completion:g} % of the critical chain done; "
         f"projected {report.projected_completion} ({report.projection_basis}), promised {report.promise}"
     )
     console.print(fever_chart(report.trail, project_of(scenario.plan).zones))

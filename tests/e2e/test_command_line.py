@@ -149,6 +149,19 @@ def test_the_database_may_be_named_after_the_command(database: Path) -> None:
     assert (run.returncode, run.stdout) == (0, "")
 
 
+def test_names_are_not_markup(tmp_path: Path) -> None:
+    plan = line_plan(5, buffer=1)
+    plan["project"]["name"] = plan["tasks"][0]["name"] = "[/] [red]plain[/red] [link"
+    update = task_update(1, AT, status="InProgress", remainingDuration=9)
+    (tmp_path / "s.json").write_text(json.dumps({"plan": plan, "changes": [update]}))
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    run = chainbell("simulate", tmp_path / "s.json", "--listen")
+    assert (run.returncode, run.stdout.count("[/] [red]plain[/red] [link") >= 3) == (0, True), run.stderr
+    chainbell("load", tmp_path / "plan.json", database=tmp_path / "m.db")
+    status = chainbell("project", "status", "1", database=tmp_path / "m.db")
+    assert status.stdout.count("[/] [red]plain[/red] [link") == 2
+
+
 def test_what_is_not_there_is_said_plainly(database: Path, tmp_path: Path) -> None:
     for arguments in (
         ["load", tmp_path / "none.json"], ["project", "status", "99"], ["events", "show", "x"],
