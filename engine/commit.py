@@ -82,6 +82,8 @@ def _apply_to(
     if isinstance(change, Plan) and stored is not None:
         kept = projects.kept_plan(connection, stored.key, stored.project.baseline)
         if kept == body["plan"]:
+            if change.change_id is not None:
+                events.add_change(connection, stored.key, change.change_id, change.kind, change.at, body)
             return Applied(())
     seen = _evaluated(change, stored, rules)
     before = None if stored is None else stored.project

@@ -32,7 +32,7 @@ from chainbell.rules.calendar import EVERY_DAY, MONDAY_TO_FRIDAY
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         raise ValueError(f"{name!r} is not a time zone of the IANA database") from None
     return name
 
@@ -51,6 +51,13 @@ class CalendarDocument(Document):
     hours: tuple[time, time | Literal["24:00"]] = (time(9), time(17))
     time_zone: Annotated[str, BeforeValidator(_known_zone)] = "UTC"
     calendar_days: bool = False
+
+    @field_validator("hours")
+    @classmethod
+    def _wall_clock(cls, hours: tuple[Any, ...]) -> tuple[Any, ...]:
+        if any(isinstance(hour, time) and hour.tzinfo is not None for hour in hours):
+            raise ValueError("hours are wall-clock times; the zone belongs in timeZone")
+        return hours
 
     @field_validator("working_days")
     @classmethod

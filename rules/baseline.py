@@ -44,7 +44,7 @@ def replan(before: Project, plan: Project) -> Project:
     def converted(coordinate: float | None) -> float | None:
         if coordinate is None or before.calendar == plan.calendar:
             return coordinate
-        return plan.calendar.coordinate(before.calendar.instant(coordinate))
+        return plan.calendar.coordinate(before.calendar.start_instant(coordinate))
 
     def carried(task: Task) -> Task:
         old = old_tasks.get(task.id)
@@ -55,7 +55,7 @@ def replan(before: Project, plan: Project) -> Project:
             remaining=old.remaining,
             percent=old.percent,
             started=converted(old.started),
-            finished=converted(old.finished),
+            finished=old.finished if old.finished_at is None else plan.calendar.coordinate(old.finished_at),
             counted_from=converted(old.counted_from),
             finished_at=old.finished_at,
             updated_at=old.updated_at,

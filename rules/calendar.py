@@ -67,6 +67,8 @@ class Calendar:
         if not self.is_working(day):
             return whole
         opens, closes = self.opening(day), self.closing(day)
+        if closes <= opens:  # a clock change swallowed the working hours
+            return whole + (instant >= closes)
         fraction = (instant - opens) / (closes - opens)
         return whole + min(1.0, max(0.0, fraction))
 
@@ -76,6 +78,13 @@ class Calendar:
         day = self._days.at(whole)
         opens, closes = self.opening(day), self.closing(day)
         return opens + (closes - opens) * (coordinate - whole)
+
+    def start_instant(self, coordinate: float) -> datetime:
+        """The instant (UTC) of a coordinate as a start; a boundary is the opening of the day after it."""
+        nearest = round(coordinate)
+        if abs(coordinate - nearest) <= NOISE:
+            return self.opening(self._days.at(nearest))
+        return self.instant(coordinate)
 
     def start_of(self, day: date) -> float:
         """The coordinate of a date as a start: that day's opening, or the next working day's."""

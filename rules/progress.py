@@ -90,7 +90,9 @@ def _finish(task: Task, now: float, at: datetime) -> Task:
 
 def _work(before: Task, task: Task, now: float, remaining: float | None, percent: float | None) -> Task:
     """Fills in what an unfinished (or cancelled) task's report left open."""
-    if before.is_complete and task.is_unfinished:  # reopened: whatever was not reported is derived from the rest
+    if task.is_unfinished and (
+        before.is_complete or before.remaining == 0 or before.percent == 100
+    ):  # reopened: whatever was not reported is derived from the rest
         if percent is None:
             share = 0.0 if remaining is None or not task.duration else 1 - remaining / task.duration
             percent = max(0.0, min(99.0, 100 * share))

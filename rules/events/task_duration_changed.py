@@ -30,7 +30,7 @@ def decide(step: Transition) -> Iterator[Firing]:
     task_id, reported = step.cause.reported_remaining
     for old, new in step.changed_tasks:
         previous = old.remaining_duration
-        if new.id != task_id or previous == reported:
+        if new.id != task_id or reported != new.remaining_duration or previous == reported:
             continue
         payload = TaskDurationChanged(
             new.id,

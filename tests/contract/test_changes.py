@@ -67,6 +67,32 @@ def test_loading_the_same_plan_again_changes_nothing(engine: Engine) -> None:
     assert rows(engine) == before
 
 
+def test_a_plan_that_changed_nothing_is_remembered_by_its_id(engine: Engine) -> None:
+    first = {"kind": "plan", "at": AT, "plan": line_plan(), "changeId": "c-1"}
+    engine.apply(first)
+    again = first | {"changeId": "c-2"}
+    assert engine.apply(again) == []
+    engine.apply({"kind": "plan", "at": AT, "plan": line_plan(6, 10, 5), "changeId": "c-3"})
+    assert engine.apply(again) == []
+    assert engine.status(1).baseline == 2
+
+
+def test_a_new_calendar_does_not_move_work_over_the_weekend(engine: Engine) -> None:
+    engine.load(line_plan(), at=MONDAY)
+    engine.apply(task_update(1, "2025-03-10T09:00:00Z", status="InProgress"))
+    plan = line_plan()
+    plan["project"]["calendar"] = {"calendarDays": True}
+    engine.apply({"kind": "plan", "at": "2025-03-10T09:00:00Z", "plan": plan})
+    assert str(engine.status(1).tasks[0].estimated_completion) == "2025-03-15"
+
+
+def test_a_completion_is_no_change_of_duration_to_what_it_contradicts(engine: Engine) -> None:
+    engine.load(line_plan(), at=MONDAY)
+    for _ in range(2):
+        fired = engine.apply(task_update(1, AT, status="Completed", remainingDuration=3))
+        assert "task.duration_changed" not in [event.name for event in fired]
+
+
 def test_a_new_plan_is_a_new_baseline_that_keeps_what_was_reported(engine: Engine) -> None:
     engine.load(line_plan(), at=MONDAY)
     engine.apply(task_update(1, AT, status="InProgress", remainingDuration=15))

@@ -53,6 +53,8 @@ DELETE = object()
         ("project/startDate", "2025-13-01", "project.startDate", "month"),
         ("project/status", "Sleeping", "project.status", "Planning"),
         ("project/calendar", {"timeZone": "Mars/Base"}, "project.calendar.timeZone", "IANA"),
+        ("project/calendar", {"timeZone": 5}, "project.calendar.timeZone", "IANA"),
+        ("project/calendar", {"hours": ["09:00Z", "17:00"]}, "project.calendar.hours", "wall-clock"),
         ("project/calendar", {"workingDays": []}, "project.calendar.workingDays", "at least one weekday"),
         ("project/calendar", {"hours": ["17:00", "09:00"]}, "project.calendar.hours", "closing"),
         ("project/zones", {"yellow": 80}, "project.zones", "yellow must lie below red"),

@@ -29,6 +29,13 @@ def test_a_report_of_work_left_reopens_a_task(fields: dict[str, Any], remaining:
     assert task.finished is None
 
 
+def test_a_completed_task_that_was_cancelled_comes_back_with_work_left() -> None:
+    done = report_task(line_project(), 1, MONDAY, percent=100)
+    cancelled = report_task(done, 1, MONDAY, status=TaskStatus.CANCELLED)
+    task = report_task(cancelled, 1, MONDAY, status=TaskStatus.IN_PROGRESS).tasks[0]
+    assert (task.remaining, task.percent) == (5, 0)
+
+
 def test_a_percentage_alone_starts_a_task_and_does_not_move_its_forecast() -> None:
     begun = report_task(line_project(), 1, MONDAY, percent=10)
     later = report_task(begun, 1, MONDAY + timedelta(days=2), percent=30)
