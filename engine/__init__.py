@@ -4,7 +4,7 @@ from chainbell.engine.changes import read_change
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import ChainbellError, ConflictError, InvalidInputError, StaleChange
 from chainbell.engine.logs import configure_logging
-from chainbell.engine.plans import read_plan
+from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.scheduler import run_dispatcher
 from chainbell.engine.status import ProjectReport
 

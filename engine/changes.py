@@ -7,7 +7,8 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from chainbell.engine.documents import Document, Id, Instant, Percent, PersonDocument, Text, WorkingDays, invalid
 from chainbell.engine.errors import InvalidInputError, StaleChange
-from chainbell.engine.plans import DeliverableDocument, PlanDocument, ProjectStatusField, project_of
+from chainbell.engine.plan_documents import DeliverableDocument, PlanDocument, ProjectStatusField
+from chainbell.engine.plans import project_of
 from chainbell.rules import (
     Cause,
     Project,

@@ -45,7 +45,9 @@ def _text(value: str) -> str:
 Id = Annotated[int | str, BeforeValidator(_host_id)]
 Text = Annotated[str, Strict(), Field(min_length=1, max_length=1000), AfterValidator(_text)]
 WorkingDays = Annotated[float, Strict(), Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False)]
+Coordinate = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
 Lag = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
+Units = Annotated[float, Strict(), Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Percent = Annotated[float, Strict(), Field(ge=0, le=100, allow_inf_nan=False)]
 
 
@@ -55,8 +57,15 @@ def _plausible(value: Any) -> Any:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
-Day = Annotated[date, AfterValidator(_plausible)]
+def _no_number(value: Any) -> Any:
+    """Numbers are not taken for seconds since 1970."""
+    if isinstance(value, (int, float)):
+        raise ValueError("a date or time is written as in ISO 8601")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_plausible)]
+Day = Annotated[date, BeforeValidator(_no_number), AfterValidator(_plausible)]
 
 
 class Document(BaseModel):

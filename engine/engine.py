@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from blinker import Namespace, Signal
+from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -20,13 +21,15 @@ from chainbell.delivery import (
     check_url,
     system_clock,
 )
+from chainbell.engine.baselines import Baseline, history
 from chainbell.engine.changes import Change, Plan, read_change
 from chainbell.engine.commit import Applied, apply_change, preview_change
+from chainbell.engine.documents import invalid
 from chainbell.engine.errors import ConflictError, InvalidInputError
 from chainbell.engine.logs import log, log_event, log_fenced, log_settled
-from chainbell.engine.plans import PlanDocument, read_plan
+from chainbell.engine.plan_documents import PlanDocument, read_plan
 from chainbell.engine.status import FeverPoint, ProjectReport, report
-from chainbell.rules import CATALOGUE, Event, HostId, Rule
+from chainbell.rules import CATALOGUE, CalendarRangeError, Event, HostId, Rule
 from chainbell.storage import (
     AmbiguousProjectError,
     Database,
@@ -103,7 +106,12 @@ class Engine:
 
     def load(self, plan: PlanDocument | dict[str, Any], *, at: datetime | None = None) -> list[Event]:
         """Loads or re-plans a project. A plan equal to the current baseline's changes nothing."""
-        return self.apply(Plan(kind="plan", at=at or self._clock(), plan=read_plan(plan)))
+        document = read_plan(plan)
+        try:
+            change = Plan(kind="plan", at=at or self._clock(), plan=document)
+        except ValidationError as error:
+            raise invalid(error) from None
+        return self.apply(change)
 
     def apply(self, change: Change | dict[str, Any]) -> list[Event]:
         """Applies one change durably and returns its events; with a `changeId` seen before, those it brought then.
@@ -117,6 +125,9 @@ class Engine:
         """Applies several changes in one transaction: all of them, or none and the first one's error."""
         parsed = [read_change(change) for change in changes]
         applied = self._retrying(lambda connection: self._apply_in(connection, parsed))
+        for one in applied:
+            if one.refused is not None:
+                log.error("chainbell.evaluation_refused", field=one.refused.field, reason=one.refused.reason)
         fired = [event for one in applied if not one.is_replay for event in one.events]
         self._announce(fired)
         return [event for one in applied for event in one.events]
@@ -152,13 +163,16 @@ class Engine:
     def _announce(self, fired: list[Event]) -> None:
         for event in fired:
             log_event(event)
-            for receiver in self._signals.signal(event.name).receivers_for(self):
-                try:
-                    receiver(self, event=event)
-                except Exception as error:  # noqa: BLE001  a failing subscriber stops nobody
-                    log.error("chainbell.subscriber_failed", name=event.name, event_id=event.id, error=repr(error))
+            self._send(self._signals.signal(event.name), name=event.name, event=event)
         if fired:
-            self.enqueued.send(self)
+            self._send(self.enqueued, name="enqueued")
+
+    def _send(self, signal: Signal, *, name: str, **fields: Any) -> None:
+        for receiver in signal.receivers_for(self):
+            try:
+                receiver(self, **fields)
+            except Exception as error:  # noqa: BLE001  a failing subscriber stops nobody
+                log.error("chainbell.subscriber_failed", name=name, error=repr(error))
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -185,15 +199,31 @@ class Engine:
     def status(self, project: HostId, *, account: HostId | None = None, as_of: datetime | None = None) -> ProjectReport:
         """The state of a project at `as_of`; by default at its last evaluation, before any at its start."""
         with self.database.read() as connection:
-            try:
-                key = projects.find_key(connection, project, account)
-            except AmbiguousProjectError:
-                raise InvalidInputError("account", f"several accounts have a project {project!r}; name one") from None
-            if key is None:
-                raise InvalidInputError("projectId", f"there is no project {project!r}")
+            key = self._project_key(connection, project, account)
             stored = projects.read(connection, key).project
             trail = tuple(FeverPoint(**point) for point in projects.fever_points(connection, key))
-        return report(stored, as_of or stored.evaluated_at or stored.calendar.opening(stored.start_date), trail)
+        at = as_of or stored.evaluated_at or stored.calendar.opening(stored.start_date)
+        if at.tzinfo is None:
+            raise InvalidInputError("asOf", "an instant needs a time zone")
+        try:
+            return report(stored, at, trail)
+        except (CalendarRangeError, OverflowError) as error:
+            raise InvalidInputError("asOf", f"the forecast leaves all dates: {error}") from None
+
+    def baselines(self, project: HostId, *, account: HostId | None = None) -> list[Baseline]:
+        """Every baseline of a project, the first one first, each with what it changed."""
+        with self.database.read() as connection:
+            kept = projects.baselines(connection, self._project_key(connection, project, account))
+        return history(kept)
+
+    def _project_key(self, connection: Connection, project: HostId, account: HostId | None) -> int:
+        try:
+            key = projects.find_key(connection, project, account)
+        except AmbiguousProjectError:
+            raise InvalidInputError("account", f"several accounts have a project {project!r}; name one") from None
+        if key is None:
+            raise InvalidInputError("projectId", f"there is no project {project!r}")
+        return key
 
     def resolve_project_id(self, text: str) -> HostId:
         """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""

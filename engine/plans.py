@@ -1,197 +1,84 @@
-"""Plan documents: a project with its tasks, links, chains, buffers and milestones, read into the rules' values."""
+"""From a plan document to a project: dates, chains and buffers checked, or derived where the plan brings none."""
 
-from datetime import date, datetime, time
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
-
-from chainbell.engine.documents import Day, Document, Id, Instant, Lag, PersonDocument, Text, WorkingDays, invalid
+from chainbell.engine.documents import PersonDocument
 from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.optimal import optimal_ranks
+from chainbell.engine.plan_documents import PlanDocument, TaskDocument
 from chainbell.rules import (
     Buffer,
     Calendar,
+    CalendarRangeError,
     Chain,
     ChainKind,
-    Deliverable,
     HostId,
     Link,
-    LinkType,
+    Measure,
     Milestone,
+    Network,
     NetworkError,
+    Person,
     Project,
-    ProjectStatus,
     Task,
     ZonePolicy,
     compile_network,
 )
 from chainbell.rules.baseline import PlannedDates, with_planned_dates
-from chainbell.rules.calendar import EVERY_DAY, MONDAY_TO_FRIDAY
+from chainbell.rules.chains import find_chains
+from chainbell.rules.levelling import LevellingError, level
+from chainbell.rules.progress import Report, carried_over
+from chainbell.rules.schedule import Schedule, forward, schedule
+from chainbell.rules.sizing import METHODS
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        raise ValueError(f"{name!r} is not a time zone of the IANA database") from None
-    return name
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A project as planned, what was derived for it in words, and its dates by precedence alone."""
 
-
-def read_status(value: Any) -> Any:
-    """`OnHold` is read as Frozen."""
-    return ProjectStatus.FROZEN if value == "OnHold" else value
-
-
-ProjectStatusField = Annotated[ProjectStatus, BeforeValidator(read_status)]
-
-
-class CalendarDocument(Document):
-    working_days: tuple[int, ...] = tuple(sorted(MONDAY_TO_FRIDAY))
-    holidays: tuple[Day, ...] = ()
-    hours: tuple[time, time | Literal["24:00"]] = (time(9), time(17))
-    time_zone: Annotated[str, BeforeValidator(_known_zone)] = "UTC"
-    calendar_days: bool = False
-
-    @field_validator("hours")
-    @classmethod
-    def _wall_clock(cls, hours: tuple[Any, ...]) -> tuple[Any, ...]:
-        if any(isinstance(hour, time) and hour.tzinfo is not None for hour in hours):
-            raise ValueError("hours are wall-clock times; the zone belongs in timeZone")
-        return hours
-
-    @field_validator("working_days")
-    @classmethod
-    def _weekdays(cls, days: tuple[int, ...]) -> tuple[int, ...]:
-        if not days or not set(days) <= EVERY_DAY:
-            raise ValueError("name at least one weekday, from 1 (Monday) to 7 (Sunday)")
-        return days
-
-    def value(self, origin: date) -> Calendar:
-        if self.calendar_days:
-            return Calendar(origin, EVERY_DAY, frozenset(), time(0), None, self.time_zone)
-        opens, closes = self.hours
-        return Calendar(
-            origin,
-            frozenset(self.working_days),
-            frozenset(self.holidays),
-            opens,
-            None if closes == "24:00" else closes,
-            self.time_zone,
-        )
-
-
-class ZonesDocument(Document):
-    policy: Literal["static", "fever"] = "static"
-    yellow: float = 50.0
-    red: float = 70.0
-    task_yellow: float = 50.0
-    task_red: float = 90.0
-    margin: float = 5.0
-    fever_yellow: tuple[float, float] = (10.0, 70.0)
-    fever_red: tuple[float, float] = (30.0, 90.0)
-
-
-class ProjectDocument(Document):
-    id: Id
-    name: Text
-    status: ProjectStatusField = ProjectStatus.PLANNING
-    start_date: Day
-    target_end_date: Day | None = None
-    manager: PersonDocument | None = None
-    team_size: Annotated[int, Field(ge=0)] | None = None
-    calendar: CalendarDocument = CalendarDocument()
-    zones: ZonesDocument = ZonesDocument()
-
-
-class TaskDocument(Document):
-    id: Id
-    name: Text
-    duration: WorkingDays
-    assigned_to: PersonDocument | None = None
-    planned_start: Instant | Day | None = None
-    planned_finish: Instant | Day | None = None
-
-
-class LinkDocument(Document):
-    from_: Id = Field(alias="from")
-    to: Id
-    type: LinkType = LinkType.FS
-    lag: Lag = 0.0
-
-
-class ChainDocument(Document):
-    id: Id
-    kind: ChainKind
-    tasks: tuple[Id, ...] = Field(min_length=1)
-    joins: Id | None = None
-
-
-class BufferDocument(Document):
-    id: Id
-    chain: Id
-    size: WorkingDays
-
-
-class DeliverableDocument(Document):
-    id: Id
-    name: Text
-    status: Text = "Pending"
-
-    def value(self) -> Deliverable:
-        return Deliverable(self.id, self.name, self.status)
-
-
-class MilestoneDocument(Document):
-    id: Id
-    name: Text
-    planned_date: Day | None = None
-    deliverables: tuple[DeliverableDocument, ...] = ()
-
-
-class PlanDocument(Document):
-    account_id: Id
-    project: ProjectDocument
-    tasks: tuple[TaskDocument, ...] = Field(min_length=1)
-    links: tuple[LinkDocument, ...] = ()
-    chains: tuple[ChainDocument, ...] = Field(min_length=1)
-    buffers: tuple[BufferDocument, ...] = Field(min_length=1)
-    milestones: tuple[MilestoneDocument, ...] = ()
-
-
-def read_plan(document: Any) -> PlanDocument:
-    """A checked plan document; raises InvalidInputError naming the first wrong field."""
-    if isinstance(document, PlanDocument):
-        return document
-    try:
-        return PlanDocument.model_validate(document)
-    except ValidationError as error:
-        raise invalid(error) from None
+    project: Project
+    notes: tuple[str, ...]
+    dates: Schedule
 
 
 def project_of(plan: PlanDocument) -> Project:
     """The project that a plan document describes, baseline 1; raises InvalidInputError naming field and reason."""
+    return plan_project(plan).project
+
+
+def plan_project(plan: PlanDocument) -> Planned:
+    """The project that a plan document describes, with what had to be derived for it.
+
+    Chains that the plan leaves out are found on the earliest schedule, levelled where tasks name resources; buffers
+    that it leaves out are sized by `planning.buffers`. Raises InvalidInputError naming field and reason.
+    """
     heading = plan.project
-    try:
-        calendar = heading.calendar.value(heading.start_date)
-        zones = ZonePolicy(**heading.zones.model_dump())
-    except ValueError as error:
-        field, _, reason = str(error).partition(": ")
-        parent = "project" if field.startswith("zones") else "project.calendar"
-        raise InvalidInputError(f"{parent}.{field}", reason) from None
-    people = [_person(task.assigned_to) for task in plan.tasks]
-    unplanned = tuple(
-        Task(task.id, task.name, task.duration, 0.0, 0.0, assigned_to=person)
-        for task, person in zip(plan.tasks, people, strict=True)
-    )
-    links = tuple(Link(link.from_, link.to, link.type, link.lag) for link in plan.links)
-    try:
-        network = compile_network(unplanned, links)
-    except NetworkError as error:
-        field, _, reason = str(error).partition(": ")
-        raise InvalidInputError(field, reason) from None
-    _check_chains(plan, set(network.positions))
+    calendar, zones = _calendar_and_zones(plan)
     given = {task.id: _planned_dates(calendar, task, number) for number, task in enumerate(plan.tasks)}
-    return Project(
+    tasks = tuple(_unplanned(task, calendar, number) for number, task in enumerate(plan.tasks))
+    reports = [_done(task, calendar, number) for number, task in enumerate(plan.tasks)]
+    links = tuple(Link(link.from_, link.to, link.type, link.lag, link.resource) for link in plan.links)
+    network = _compiled(tasks, links)
+    _check_chains(plan, set(network.positions))
+    releases = {task_id: begin for task_id, (begin, _) in given.items() if begin is not None}
+    begun = [
+        task._replace(started=done.started, finished=done.finished) for task, done in zip(tasks, reports, strict=True)
+    ]
+    dates = schedule(begun, network, releases)
+    notes: list[str] = []
+    if plan.chains:
+        chains = tuple(Chain(chain.id, chain.kind, chain.tasks, chain.joins) for chain in plan.chains)
+    else:
+        network = _levelled(plan, tasks, network, releases, notes)
+        chains = find_chains(tasks, network, *forward(tasks, network, releases))
+        notes.append(f"critical chain found: {' -> '.join(str(task_id) for task_id in chains[0].tasks)}")
+    tasks = with_planned_dates(tasks, network, given)
+    buffers = tuple(Buffer(buffer.id, buffer.chain, buffer.size, buffer.measure) for buffer in plan.buffers)
+    if not buffers:
+        buffers = _sized(plan, tasks, network, chains, notes)
+    project = Project(
         account_id=plan.account_id,
         id=heading.id,
         name=heading.name,
@@ -199,9 +86,9 @@ def project_of(plan: PlanDocument) -> Project:
         start_date=heading.start_date,
         target_end_date=heading.target_end_date,
         calendar=calendar,
-        tasks=with_planned_dates(unplanned, network, given),
-        chains=tuple(Chain(chain.id, chain.kind, chain.tasks, chain.joins) for chain in plan.chains),
-        buffers=tuple(Buffer(buffer.id, buffer.chain, buffer.size) for buffer in plan.buffers),
+        tasks=tuple(carried_over(task, done, calendar) for task, done in zip(tasks, reports, strict=True)),
+        chains=chains,
+        buffers=buffers,
         network=network,
         milestones=tuple(
             Milestone(m.id, m.name, m.planned_date, tuple(d.value() for d in m.deliverables)) for m in plan.milestones
@@ -210,24 +97,165 @@ def project_of(plan: PlanDocument) -> Project:
         team_size=heading.team_size,
         zones=zones,
     )
+    _check_promises(project)
+    return Planned(project, tuple(notes), dates)
 
 
-def _person(document: PersonDocument | None) -> Any:
+def _calendar_and_zones(plan: PlanDocument) -> tuple[Calendar, ZonePolicy]:
+    try:
+        return plan.project.calendar.value(plan.project.start_date), ZonePolicy(**plan.project.zones.model_dump())
+    except ValueError as error:
+        field, _, reason = str(error).partition(": ")
+        parent = "project" if field.startswith("zones") else "project.calendar"
+        raise InvalidInputError(f"{parent}.{field}", reason) from None
+
+
+def _unplanned(task: TaskDocument, calendar: Calendar, number: int) -> Task:
+    release = task.start_no_earlier_than
+    return Task(
+        task.id,
+        task.name,
+        task.duration,
+        0.0,
+        0.0,
+        assigned_to=_person(task.assigned_to),
+        not_before=None if release is None else _start(calendar, release),
+    )
+
+
+def _compiled(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
+    try:
+        return compile_network(tasks, links)
+    except NetworkError as error:
+        field, _, reason = str(error).partition(": ")
+        raise InvalidInputError(field, reason) from None
+
+
+def _levelled(
+    plan: PlanDocument, tasks: Sequence[Task], network: Network, releases: Mapping[HostId, float], notes: list[str]
+) -> Network:
+    """The network with a resource link for each pair of tasks that contend."""
+    capacities = _capacities(plan)
+    demands = [_demands(task, number) for number, task in enumerate(plan.tasks)]
+    if plan.planning.levelling == "none" or not any(demands):
+        return network
+    try:
+        ranks = None
+        if plan.planning.levelling == "cp-sat":
+            ranks = optimal_ranks(tasks, network, demands, capacities, releases)
+        levelled = level(
+            tasks, network, demands, capacities, releases=releases, priority=plan.planning.priority, ranks=ranks
+        )
+    except LevellingError as error:
+        field, _, reason = str(error).partition(": ")
+        raise InvalidInputError(field, reason) from None
+    before = max(forward(tasks, network, releases)[1])
+    rule = plan.planning.priority if ranks is None else "cp-sat"
+    notes.append(
+        f"resources levelled ({rule}): {len(levelled.links)} resource links; "
+        f"the work ends after {max(levelled.finish):g} working days, {before:g} without contention"
+    )
+    return _compiled(tasks, (*network.links, *levelled.links))
+
+
+def _capacities(plan: PlanDocument) -> dict[HostId, float]:
+    capacities: dict[HostId, float] = {}
+    for number, resource in enumerate(plan.resources):
+        if resource.id in capacities:
+            raise InvalidInputError(f"resources[{number}].id", f"two have the id {resource.id!r}")
+        capacities[resource.id] = resource.capacity
+    if not plan.resources:  # named by the tasks alone: one unit of each
+        capacities = {demand.id: 1.0 for task in plan.tasks for demand in task.resources}
+    return capacities
+
+
+def _demands(task: TaskDocument, number: int) -> dict[HostId, float]:
+    demands: dict[HostId, float] = {}
+    for place, demand in enumerate(task.resources):
+        if demand.id in demands:
+            raise InvalidInputError(f"tasks[{number}].resources[{place}]", f"{demand.id!r} is named twice")
+        demands[demand.id] = demand.units
+    return demands
+
+
+def _sized(
+    plan: PlanDocument, tasks: Sequence[Task], network: Network, chains: Sequence[Chain], notes: list[str]
+) -> tuple[Buffer, ...]:
+    """A buffer for the critical chain and for every feeding chain that joins it or ends by itself."""
+    method, measure = plan.planning.buffers, Measure(plan.planning.measure)
+    where = network.positions
+    critical = next(chain for chain in chains if chain.kind == ChainKind.CRITICAL)
+    safe = {task.id: task.safe_duration for task in plan.tasks}
+    if method != "half-chain" and None in safe.values():
+        notes.append("tasks without safeDuration are taken to have a safe estimate of twice their duration")
+
+    def size(chain: Chain) -> float:
+        estimates = []
+        for task_id in chain.tasks:
+            duration, promised = tasks[where[task_id]].duration, safe[task_id]
+            estimates.append((duration, 2 * duration if promised is None else max(duration, promised)))
+        return METHODS[method](estimates)
+
+    buffers = [Buffer("PB", critical.id, size(critical), measure)]
+    for chain in chains:
+        if chain is critical or (chain.joins is not None and chain.joins not in critical.tasks):
+            continue
+        if not any(tasks[where[task_id]].duration for task_id in chain.tasks):
+            continue
+        buffers.append(Buffer(f"FB{len(buffers)}", chain.id, size(chain), measure))
+        if chain.joins is not None:
+            room = tasks[where[chain.joins]].planned_start - tasks[where[chain.tasks[-1]]].planned_finish
+            if room < buffers[-1].size - 1e-6:
+                notes.append(
+                    f"{buffers[-1].id}: {buffers[-1].size:g} working days, of which {max(0.0, room):g} lie before "
+                    f"task {chain.joins}; delay beyond those reaches the project buffer"
+                )
+    notes.append(f"buffers sized by {method}: " + ", ".join(f"{b.id} {round(b.size, 2):g}" for b in buffers))
+    return tuple(buffers)
+
+
+def _check_promises(project: Project) -> None:
+    """Every buffer must end on a date."""
+    for number, buffer in enumerate(project.buffers):
+        chain = next(chain for chain in project.chains if chain.id == buffer.chain)
+        end = max(project.tasks[project.position(task_id)].planned_finish for task_id in chain.tasks)
+        try:
+            project.calendar.finish_date(end + buffer.size)
+        except CalendarRangeError as error:
+            raise InvalidInputError(f"buffers[{number}].size", f"reaches beyond all dates: {error}") from None
+
+
+def _person(document: PersonDocument | None) -> Person | None:
     return None if document is None else document.value()
 
 
 def _planned_dates(calendar: Calendar, task: TaskDocument, number: int) -> PlannedDates:
-    start, finish = task.planned_start, task.planned_finish
-    begin = None if start is None else _coordinate(calendar, start, calendar.start_of)
-    end = None if finish is None else _coordinate(calendar, finish, calendar.finish_of)
+    begin = None if task.planned_start is None else _start(calendar, task.planned_start)
+    end = None if task.planned_finish is None else _finish(calendar, task.planned_finish)
     if begin is not None and end is not None and end < begin:
         raise InvalidInputError(f"tasks[{number}].plannedFinish", "lies before plannedStart")
     return begin, end
 
 
-def _coordinate(calendar: Calendar, value: date, of_date: Any) -> float:
-    coordinate: float = calendar.coordinate(value) if isinstance(value, datetime) else of_date(value)
-    return coordinate
+def _done(task: TaskDocument, calendar: Calendar, number: int) -> Report:
+    """What the plan itself says has been done of a task."""
+    begin = None if task.actual_start is None else _start(calendar, task.actual_start)
+    end = None if task.actual_finish is None else _finish(calendar, task.actual_finish)
+    if begin is not None and end is not None and end < begin:
+        raise InvalidInputError(f"tasks[{number}].actualFinish", "lies before actualStart")
+    return Report(task.status, task.remaining_duration, task.percent_complete, begin, end)
+
+
+def _start(calendar: Calendar, value: date | float) -> float:
+    if isinstance(value, datetime):
+        return calendar.coordinate(value)
+    return calendar.start_of(value) if isinstance(value, date) else value
+
+
+def _finish(calendar: Calendar, value: date | float) -> float:
+    if isinstance(value, datetime):
+        return calendar.coordinate(value)
+    return calendar.finish_of(value) if isinstance(value, date) else value
 
 
 def _check_chains(plan: PlanDocument, tasks: set[HostId]) -> None:
@@ -249,12 +277,13 @@ def _check_chains(plan: PlanDocument, tasks: set[HostId]) -> None:
         if chain.joins is not None and chain.joins not in tasks:
             raise InvalidInputError(f"chains[{number}].joins", f"there is no task {chain.joins!r}")
     critical = [chain.id for chain in plan.chains if chain.kind == ChainKind.CRITICAL]
-    if len(critical) != 1:
+    if plan.chains and len(critical) != 1:
         raise InvalidInputError("chains", f"one chain must be critical, {len(critical)} are")
-    _check_buffers(plan, critical[0])
+    if plan.buffers:
+        _check_buffers(plan, critical)
 
 
-def _check_buffers(plan: PlanDocument, critical: HostId) -> None:
+def _check_buffers(plan: PlanDocument, critical: list[HostId]) -> None:
     chains = {chain.id for chain in plan.chains}
     buffered: set[HostId] = set()
     for number, buffer in enumerate(plan.buffers):
@@ -263,5 +292,7 @@ def _check_buffers(plan: PlanDocument, critical: HostId) -> None:
         if buffer.chain in buffered:
             raise InvalidInputError(f"buffers[{number}].chain", f"chain {buffer.chain!r} has a buffer already")
         buffered.add(buffer.chain)
-    if critical not in buffered:
-        raise InvalidInputError("buffers", f"the critical chain {critical!r} has none")
+        if buffer.measure == Measure.GAP and buffer.chain in critical:
+            raise InvalidInputError(f"buffers[{number}].measure", "only a feeding buffer is measured on the gap")
+    if critical[0] not in buffered:
+        raise InvalidInputError("buffers", f"the critical chain {critical[0]!r} has none")

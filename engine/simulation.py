@@ -13,7 +13,7 @@ from chainbell.engine.documents import Document, Id, Text, invalid
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import read_document
-from chainbell.engine.plans import PlanDocument, read_plan
+from chainbell.engine.plan_documents import PlanDocument, read_plan
 from chainbell.rules import Event
 
 

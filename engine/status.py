@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from chainbell.rules import HostId, Project, assess
+from chainbell.rules import HostId, Project, ZonePolicy, assess
 from chainbell.rules.payload import shown
 
 
@@ -52,7 +52,7 @@ class ProjectReport:
     status: str
     as_of: datetime
     baseline: int
-    zone_policy: str
+    zones: ZonePolicy
     zone: str
     buffer_consumption: float
     chain_completion: float
@@ -92,7 +92,7 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
                 task.status,
                 task.remaining_duration,
                 task.percent,
-                calendar.finish_date(task.planned_finish),
+                calendar.due_date(task.planned_finish),
                 None if finish != finish else calendar.finish_date(finish),
                 shown(percent),
                 project.zones.task_zone(percent),
@@ -106,7 +106,7 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
         project.status,
         as_of,
         project.baseline,
-        project.zones.policy,
+        project.zones,
         seen.zone,
         round(main.consumption, 1),
         round(seen.completion, 1),

@@ -5,8 +5,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from chainbell.rules.forecast import earliest_start
-from chainbell.rules.model import HostId, Project, Task
+from chainbell.rules.model import HostId, Project, Task, TaskStatus
 from chainbell.rules.network import Network
+from chainbell.rules.schedule import release
 
 PlannedDates = tuple[float | None, float | None]
 """Planned start and finish as coordinates, None where the plan leaves them open."""
@@ -24,7 +25,9 @@ def with_planned_dates(
         if begin is None and end is not None:
             begin = end - task.duration
         if begin is None:
-            begin = earliest_start(0.0, task.duration, network.predecessors[position], start, finish)
+            begin = earliest_start(
+                release(task, network, {}), task.duration, network.predecessors[position], start, finish
+            )
         start[position] = begin
         finish[position] = begin + task.duration if end is None else end
     return tuple(
@@ -36,7 +39,8 @@ def with_planned_dates(
 def replan(before: Project, plan: Project) -> Project:
     """The project under a new plan: the next baseline, latches reset, everything reported so far kept.
 
-    Coordinates are converted where the calendar has changed. Status changes by its own report only.
+    Coordinates are converted where the calendar has changed. Status changes by its own report only. A task that nothing
+    was reported of takes what the plan says of it. The new baseline has not been evaluated yet.
     """
     old_tasks = {task.id: task for task in before.tasks}
     achieved = {milestone.id: milestone for milestone in before.milestones if milestone.achieved_at is not None}
@@ -48,7 +52,7 @@ def replan(before: Project, plan: Project) -> Project:
 
     def carried(task: Task) -> Task:
         old = old_tasks.get(task.id)
-        if old is None:
+        if old is None or (old.revision == 0 and old.status is TaskStatus.NOT_STARTED):
             return task
         return task._replace(
             status=old.status,
@@ -76,5 +80,5 @@ def replan(before: Project, plan: Project) -> Project:
         revision=before.revision,
         latches=MappingProxyType({}),
         updated_at=before.updated_at,
-        evaluated_at=before.evaluated_at,
+        evaluated_at=None,
     )

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 MONDAY_TO_FRIDAY = frozenset({1, 2, 3, 4, 5})
@@ -16,31 +17,46 @@ NOISE = 1e-6
 """Working days (about 30 ms) below which two coordinates are the same instant: the noise of summing floats."""
 
 
+INSTANT_NOISE = timedelta(milliseconds=30)
+"""The same, as elapsed time."""
+
+
 class CalendarRangeError(ValueError):
     """A working day so far off that it has no date."""
+
+
+Shift = tuple[time, time | None]
+"""Wall-clock opening and closing of one stretch of working hours; a closing of None is midnight at the day's end."""
+
+NINE_TO_FIVE: tuple[Shift, ...] = ((time(9), time(17)),)
 
 
 @dataclass(frozen=True)
 class Calendar:
     """A project's working time.
 
-    `origin` is the date whose opening is coordinate 0; `working_days` are ISO weekdays (1 is Monday); `opens` and
-    `closes` are wall-clock hours in `time_zone`, `closes=None` meaning midnight at the end of the day.
+    `origin` is the date whose opening is coordinate 0; `working_days` are ISO weekdays (1 is Monday); `hours` are the
+    shifts of every working day in `time_zone`, in order, what lies between two of them being a break.
     """
 
     origin: date
     working_days: frozenset[int] = MONDAY_TO_FRIDAY
     holidays: frozenset[date] = frozenset()
-    opens: time = time(9)
-    closes: time | None = time(17)
+    hours: tuple[Shift, ...] = NINE_TO_FIVE
     time_zone: str = "UTC"
     _days: "_DayCount" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.working_days or not self.working_days <= EVERY_DAY:
             raise ValueError("workingDays: name at least one weekday from 1 (Monday) to 7 (Sunday)")
-        if self.closes is not None and self.closes <= self.opens:
-            raise ValueError("hours: closing must come after opening")
+        if not self.hours:
+            raise ValueError("hours: name at least one shift")
+        for opens, closes in self.hours:
+            if closes is not None and closes <= opens:
+                raise ValueError("hours: closing must come after opening")
+        for (_, closes), (opens, _) in pairwise(self.hours):
+            if closes is None or opens < closes:
+                raise ValueError("hours: shifts must come in order and not overlap")
         object.__setattr__(self, "_days", _DayCount(self.origin, self.working_days, self.holidays))
 
     @cached_property
@@ -52,13 +68,21 @@ class Calendar:
 
     def opening(self, day: date) -> datetime:
         """The instant (UTC) at which working hours begin on `day`."""
-        return datetime.combine(day, self.opens, self._zone).astimezone(UTC)
+        return self._at(day, self.hours[0][0])
 
     def closing(self, day: date) -> datetime:
         """The instant (UTC) at which working hours end on `day`."""
-        if self.closes is None:
+        return self._at(day, self.hours[-1][1])
+
+    def _at(self, day: date, clock: time | None) -> datetime:
+        if clock is None:
             return datetime.combine(day + timedelta(days=1), time(0), self._zone).astimezone(UTC)
-        return datetime.combine(day, self.closes, self._zone).astimezone(UTC)
+        return datetime.combine(day, clock, self._zone).astimezone(UTC)
+
+    def _shifts(self, day: date) -> list[tuple[datetime, timedelta]]:
+        """The day's shifts as instants and real lengths; a clock change may swallow one whole."""
+        spans = ((self._at(day, opens), self._at(day, closes)) for opens, closes in self.hours)
+        return [(opens, max(closes - opens, timedelta())) for opens, closes in spans]
 
     def coordinate(self, instant: datetime) -> float:
         """Working days from the origin to `instant` (aware); free time maps to the next opening."""
@@ -66,25 +90,34 @@ class Calendar:
         whole = float(self._days.before(day))
         if not self.is_working(day):
             return whole
-        opens, closes = self.opening(day), self.closing(day)
-        if closes <= opens:  # a clock change swallowed the working hours
-            return whole + (instant >= closes)
-        fraction = (instant - opens) / (closes - opens)
-        return whole + min(1.0, max(0.0, fraction))
+        shifts = self._shifts(day)
+        length = sum((length for _, length in shifts), timedelta())
+        if not length:  # a clock change swallowed the working hours
+            return whole + (instant >= shifts[-1][0])
+        worked = sum((min(max(instant - opens, timedelta()), length) for opens, length in shifts), timedelta())
+        return whole + worked / length
 
     def instant(self, coordinate: float) -> datetime:
-        """The instant (UTC) of a coordinate; a boundary is the closing of the day before it."""
+        """The instant (UTC) of a coordinate as a finish; a boundary is the closing of the shift before it."""
         whole = self._finish_index(coordinate)
-        day = self._days.at(whole)
-        opens, closes = self.opening(day), self.closing(day)
-        return opens + (closes - opens) * (coordinate - whole)
+        shifts = self._shifts(self._days.at(whole))
+        worked = sum((length for _, length in shifts), timedelta()) * (coordinate - whole)
+        for opens, length in shifts[:-1]:
+            if worked <= length + INSTANT_NOISE:
+                return opens + min(worked, length)
+            worked -= length
+        return shifts[-1][0] + worked
 
     def start_instant(self, coordinate: float) -> datetime:
-        """The instant (UTC) of a coordinate as a start; a boundary is the opening of the day after it."""
-        nearest = round(coordinate)
-        if abs(coordinate - nearest) <= NOISE:
-            return self.opening(self._days.at(nearest))
-        return self.instant(coordinate)
+        """The instant (UTC) of a coordinate as a start; a boundary is the opening of the shift after it."""
+        whole = int((coordinate + NOISE) // 1)
+        shifts = self._shifts(self._days.at(whole))
+        worked = sum((length for _, length in shifts), timedelta()) * max(0.0, coordinate - whole)
+        for opens, length in shifts[:-1]:
+            if worked < length - INSTANT_NOISE:
+                return opens + worked
+            worked = max(worked - length, timedelta())
+        return shifts[-1][0] + (worked if worked > INSTANT_NOISE else timedelta())
 
     def start_of(self, day: date) -> float:
         """The coordinate of a date as a start: that day's opening, or the next working day's."""
@@ -101,6 +134,10 @@ class Calendar:
     def finish_date(self, coordinate: float) -> date:
         """The date of a coordinate as a finish: a boundary is the closing of the day before it."""
         return self._days.at(self._finish_index(coordinate))
+
+    def due_date(self, coordinate: float) -> date:
+        """The date of a planned finish: its finish date, for a milestone at the project's start that day itself."""
+        return self.start_date(coordinate) if abs(coordinate) <= NOISE else self.finish_date(coordinate)
 
     def local_date(self, instant: datetime) -> date:
         """The calendar date of an instant in the project's time zone."""

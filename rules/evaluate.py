@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from chainbell.rules.buffers import Assessment
 from chainbell.rules.events import CATALOGUE
+from chainbell.rules.identity import id_order
 from chainbell.rules.model import HostId, Latch, LatchKey, Project
 from chainbell.rules.payload import wire
 from chainbell.rules.transition import Cause, Firing, Rule, Transition
@@ -65,12 +66,12 @@ def evaluate(
                 latches[key] = replace(latches[key], armed=True)
         for firing in sorted(firings, key=lambda firing: id_order(firing.subject)):
             occurrence = firing.occurrence
-            if rule.latched:
+            if rule.latched or occurrence is None:
                 latch = latches.get((rule.event, firing.subject), Latch())
                 if not latch.armed:
                     continue
                 occurrence = latch.count + 1
-                latches[(rule.event, firing.subject)] = Latch(occurrence, armed=False)
+                latches[(rule.event, firing.subject)] = Latch(occurrence, armed=not rule.latched)
             events.append(_event(step, rule, firing, occurrence))
     evaluated = replace(after, latches=MappingProxyType(latches), evaluated_at=step.evaluated_at)
     return Evaluation(evaluated, tuple(events), step.assessment)
@@ -91,8 +92,3 @@ def _event(step: Transition, rule: Rule, firing: Firing, occurrence: int | None)
         wire(firing.payload),
         why,
     )
-
-
-def id_order(host_id: HostId) -> tuple[bool, int, str]:
-    """The order of ids within one evaluation: integers by value, then strings."""
-    return (True, 0, host_id) if isinstance(host_id, str) else (False, host_id, "")

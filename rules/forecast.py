@@ -5,98 +5,135 @@ never before now. A task on hold or not started begins now at the earliest, and 
 types hold, with lag; a cancelled task holds up nobody.
 """
 
+from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 from chainbell.rules.model import LinkType, Project, Task, TaskStatus
 from chainbell.rules.network import Edge
 
+FS, SS, FF, SF = LinkType.FS, LinkType.SS, LinkType.FF, LinkType.SF
+NOT_STARTED, IN_PROGRESS, ON_HOLD = TaskStatus.NOT_STARTED, TaskStatus.IN_PROGRESS, TaskStatus.ON_HOLD
+COMPLETED, CANCELLED = TaskStatus.COMPLETED, TaskStatus.CANCELLED
+
+
+class Phase(IntEnum):
+    """Which ends of a task lie ahead: both, the finish only, none; or it is cancelled and has none."""
+
+    WAITING = 0
+    BEGUN = 1
+    OVER = 2
+    GONE = 3
+
+
+WAITING, BEGUN, OVER, GONE = Phase
+
 
 class Forecast(NamedTuple):
-    """Coordinates by task position (working days on the project's calendar); a cancelled task's are NaN."""
+    """By task position: start and finish (coordinates; NaN for a cancelled task), working days left, phase."""
 
     now: float
     start: list[float]
     finish: list[float]
+    remaining: list[float]
+    phase: list[Phase]
 
 
 NEVER = float("nan")
 
 
-def forecast(project: Project, now: float) -> Forecast:
+def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot loop
     """Forecast starts and finishes at the coordinate `now`, linear in tasks plus links."""
     tasks, network = project.tasks, project.network
-    start = [NEVER] * len(tasks)
-    finish = [NEVER] * len(tasks)
+    count = len(tasks)
+    start, finish, left, phases = [NEVER] * count, [NEVER] * count, [0.0] * count, [WAITING] * count
     predecessors = network.predecessors
     for position in network.order:
         task = tasks[position]
         status = task.status
-        if status == TaskStatus.COMPLETED:
-            finished = now if task.finished is None else task.finished
-            finish[position] = finished
+        if status is COMPLETED:
+            phases[position] = OVER
+            finish[position] = finished = now if task.finished is None else task.finished
             start[position] = finished - task.duration if task.started is None else task.started
             continue
-        if status == TaskStatus.CANCELLED:
+        if status is CANCELLED:
+            phases[position] = GONE
             continue
-        remaining = task.duration if task.remaining is None else task.remaining
+        remaining = task.remaining
+        if remaining is None:
+            remaining = task.duration
+        left[position] = remaining
         links = predecessors[position]
-        if has_begun(task):
+        if status is IN_PROGRESS or (status is ON_HOLD and task.started is not None):
+            phases[position] = BEGUN
             start[position] = begun = now if task.started is None else task.started
-            if status == TaskStatus.ON_HOLD:
-                end = now + remaining
-            else:
+            end = now + remaining
+            if status is IN_PROGRESS:
                 end = max(now, (begun if task.counted_from is None else task.counted_from) + remaining)
             for other, kind, lag in links:
-                if kind in (LinkType.FF, LinkType.SF):
-                    bound = (finish if kind == LinkType.FF else start)[other] + lag
+                if kind is FF or kind is SF:
+                    bound = (finish if kind is FF else start)[other] + lag
                     if bound > end:
                         end = bound
             finish[position] = end
             continue
-        begin = earliest_start(now if links else max(now, task.planned_start), remaining, links, start, finish)
+        begin = now
+        if not links and task.planned_start > begin:
+            begin = task.planned_start
+        if task.not_before is not None and task.not_before > begin:
+            begin = task.not_before
+        for other, kind, lag in links:
+            if kind is FS:
+                bound = finish[other] + lag
+            elif kind is SS:
+                bound = start[other] + lag
+            elif kind is FF:
+                bound = finish[other] + lag - remaining
+            else:
+                bound = start[other] + lag - remaining
+            if bound > begin:  # a cancelled predecessor's bound is NaN and never later
+                begin = bound
         start[position] = begin
         finish[position] = begin + remaining
-    return Forecast(now, start, finish)
+    return Forecast(now, start, finish, left, phases)
 
 
 def earliest_start(
-    begin: float, remaining: float, links: tuple[Edge, ...], start: list[float], finish: list[float]
+    begin: float, duration: float, links: tuple[Edge, ...], start: Sequence[float], finish: Sequence[float]
 ) -> float:
-    """The latest of `begin` and what each link allows; a cancelled predecessor's bound is NaN and never later."""
-    for other, kind, lag in links:
-        if kind == LinkType.FS:
-            bound = finish[other] + lag
-        elif kind == LinkType.SS:
-            bound = start[other] + lag
-        elif kind == LinkType.FF:
-            bound = finish[other] + lag - remaining
-        else:
-            bound = start[other] + lag - remaining
-        if bound > begin:
-            begin = bound
-    return begin
+    """The latest of `begin` and what each link allows a task of this duration (the forecast's step, for planning)."""
+    return max([begin, *(start_bound(edge, duration, start, finish) for edge in links)])
+
+
+def start_bound(edge: Edge, duration: float, start: Sequence[float], finish: Sequence[float]) -> float:
+    """The earliest start that one link allows its successor."""
+    other, kind, lag = edge
+    bound = (finish if kind in (FS, FF) else start)[other] + lag
+    return bound if kind in (FS, SS) else bound - duration
 
 
 def has_begun(task: Task) -> bool:
     """Whether work has begun and is not over: its start lies in the past, so no link moves it any more."""
-    return task.status == TaskStatus.IN_PROGRESS or (task.status == TaskStatus.ON_HOLD and task.started is not None)
+    return task.status == IN_PROGRESS or (task.status == ON_HOLD and task.started is not None)
 
 
-def tail_step(kind: LinkType, lag: float, before: Task, after: Task) -> float | None:
-    """How far `after` finishes behind `before` over one link, in working days; None where delay does not pass.
+def tail_step(ahead: Forecast, before: int, edge: Edge) -> float | None:
+    """How far the task at the edge's end finishes behind the one at `before`, in working days; None where delay does
+    not pass.
 
     A link passes delay on only if it still binds: FS and SS bind a start that lies ahead, FF and SF an open finish,
     and SS and SF only while the predecessor's own start lies ahead.
     """
-    if not after.is_unfinished or before.status == TaskStatus.CANCELLED:
+    after, kind, lag = edge
+    if ahead.phase[after] >= OVER or ahead.phase[before] is GONE:
         return None
-    if kind in (LinkType.FS, LinkType.SS) and has_begun(after):
+    if ahead.phase[after] is BEGUN and (kind is FS or kind is SS):
         return None
     step = lag
-    if kind in (LinkType.SS, LinkType.SF):
-        if has_begun(before) or before.is_complete:
+    if kind is SS or kind is SF:
+        if ahead.phase[before] is not WAITING:
             return None
-        step -= before.remaining_duration
-    if kind in (LinkType.FS, LinkType.SS):
-        step += after.remaining_duration
+        step -= ahead.remaining[before]
+    if kind is FS or kind is SS:
+        step += ahead.remaining[after]
     return step

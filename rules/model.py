@@ -46,6 +46,14 @@ class LinkType(StrEnum):
     SF = "SF"
 
 
+class Measure(StrEnum):
+    """How a buffer's consumption is measured (see `buffers.py`): `gap` is for feeding buffers only."""
+
+    FORECAST = "forecast"
+    OVERAGE = "overage"
+    GAP = "gap"
+
+
 class ChainKind(StrEnum):
     CRITICAL = "critical"
     FEEDING = "feeding"
@@ -70,6 +78,7 @@ class Task(NamedTuple):
 
     `remaining` is None until a remaining duration is reported. `counted_from` is the coordinate from which the
     remaining duration counts: the last report of it, or the last start of work. `revision` counts accepted changes.
+    `not_before` is the coordinate before which work cannot start, whatever the links allow.
     """
 
     id: HostId
@@ -87,6 +96,7 @@ class Task(NamedTuple):
     updated_at: datetime | None = None
     revision: int = 0
     assigned_to: Person | None = None
+    not_before: float | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -106,10 +116,13 @@ class Task(NamedTuple):
 
 
 class Link(NamedTuple):
+    """`resource` names what the two tasks contend for where the link stands for contention, not for precedence."""
+
     predecessor: HostId
     successor: HostId
     type: LinkType = LinkType.FS
     lag: float = 0.0
+    resource: HostId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,7 @@ class Buffer:
     id: HostId
     chain: HostId
     size: float
+    measure: Measure = Measure.FORECAST
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The wire form of payloads: camelCase keys in declaration order, dates as dates, instants as UTC with a Z."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -49,6 +50,8 @@ def wire(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, (tuple, list)):
         return [wire(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): wire(item) for key, item in value.items()}
     kind: type[Any] = type(value)
     if is_dataclass(kind):
         return {key: wire(getattr(value, name)) for name, key in _keys(kind)}

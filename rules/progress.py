@@ -7,7 +7,9 @@ Remaining duration counts from the last report of it or the last start of work, 
 from dataclasses import replace
 from datetime import datetime
 from math import isfinite
+from typing import NamedTuple
 
+from chainbell.rules.calendar import Calendar
 from chainbell.rules.model import Deliverable, HostId, Milestone, Project, ProjectStatus, Task, TaskStatus
 
 
@@ -109,6 +111,54 @@ def _work(before: Task, task: Task, now: float, remaining: float | None, percent
         percent=before.percent if percent is None else float(percent),
         finished=None,
         finished_at=None,
+    )
+
+
+class Report(NamedTuple):
+    """What a plan says has been done of a task already; starts and finishes are coordinates."""
+
+    status: TaskStatus | None = None
+    remaining: float | None = None
+    percent: float | None = None
+    started: float | None = None
+    finished: float | None = None
+
+
+def carried_over(task: Task, done: Report, calendar: Calendar) -> Task:
+    """The planned task with what has been done of it before chainbell knew it.
+
+    What is left open is derived: an actual finish completes the task, an actual start or a percentage begins it, a
+    percentage gives the remaining duration, and dates that are missing are the planned ones. The remaining duration
+    counts from where the work done has brought the task: its start plus the rest of its duration.
+    """
+    if not any(value is not None for value in done):
+        return task
+    status = _status_after(task, done.status, done.remaining, done.percent)
+    if done.finished is not None and done.status is None:
+        status = TaskStatus.COMPLETED
+    elif status is TaskStatus.NOT_STARTED and done.started is not None and done.status is None:
+        status = TaskStatus.IN_PROGRESS
+    if status is TaskStatus.NOT_STARTED:
+        return task._replace(remaining=done.remaining)
+    started = task.planned_start if done.started is None else done.started
+    if status is TaskStatus.COMPLETED:
+        finished = max(started, task.planned_finish) if done.finished is None else done.finished
+        return task._replace(
+            status=status,
+            remaining=0.0,
+            percent=100.0,
+            started=min(started, finished),
+            finished=finished,
+            finished_at=calendar.instant(finished),
+        )
+    percent = done.percent or 0.0
+    remaining = task.duration * (1 - percent / 100) if done.remaining is None else done.remaining
+    return task._replace(
+        status=status,
+        remaining=remaining,
+        percent=percent,
+        started=started,
+        counted_from=started + max(0.0, task.duration - remaining),
     )
 
 

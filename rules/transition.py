@@ -1,15 +1,15 @@
 """What a rule sees: the project before and after, the instant, the cause; and what it answers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
 from chainbell.rules.buffers import Assessment, TaskConsumption, assess
-from chainbell.rules.forecast import tail_step
-from chainbell.rules.model import HostId, Latch, LinkType, Person, Project, Task, TaskStatus
-from chainbell.rules.network import Edge
+from chainbell.rules.forecast import FS, OVER, SS, WAITING, tail_step
+from chainbell.rules.model import HostId, LinkType, Person, Project, Task, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Transition:
     @cached_property
     def changed_tasks(self) -> tuple[tuple[Task, Task], ...]:
         """Pairs (before, after) of the tasks that the change touched, in plan order."""
-        if self.before is None:
+        if self.before is None or self.before.tasks is self.after.tasks:
             return ()
         known = self.before.network.positions
         pairs = (
@@ -68,8 +68,17 @@ class Transition:
         )
         return tuple((old, new) for old, new in pairs if old.revision != new.revision)
 
-    def latch(self, event: str, subject: HostId) -> Latch:
-        return self.after.latches.get((event, subject), Latch())
+    def silenced(self, event: str) -> AbstractSet[HostId]:
+        """The subjects for which this latched event has fired and is not armed again."""
+        return self._silenced.get(event, frozenset())
+
+    @cached_property
+    def _silenced(self) -> dict[str, set[HostId]]:
+        found: dict[str, set[HostId]] = {}
+        for (event, subject), latch in self.after.latches.items():
+            if not latch.armed:
+                found.setdefault(event, set()).add(subject)
+        return found
 
     def task_consumption(self, task: Task) -> TaskConsumption:
         return self.assessment.tasks[self.after.position(task.id)]
@@ -84,25 +93,33 @@ class Transition:
         """The task is on the critical chain, or its delay reaches the project buffer."""
         return task.id in self.after.critical_chain.tasks or self.task_consumption(task).touches_project_buffer
 
-    def start_predecessors(self, task: Task) -> Iterator[tuple[Task, LinkType]]:
+    def start_predecessors(self, task: Task) -> Iterator[Task]:
         """The tasks that can hold up this one's start: its FS and SS links."""
-        for position, kind, _ in self._links_before(task):
+        for position, kind, _ in self.after.network.predecessors[self.after.position(task.id)]:
             if kind in (LinkType.FS, LinkType.SS):
-                yield self.after.tasks[position], kind
+                yield self.after.tasks[position]
 
-    def is_ready(self, task: Task) -> bool:
-        """Not started, and nothing holds up its start any more."""
-        return task.status == TaskStatus.NOT_STARTED and all(
-            not other.is_unfinished or (kind == LinkType.SS and other.started is not None)
-            for other, kind in self.start_predecessors(task)
-        )
+    @cached_property
+    def ready(self) -> list[bool]:
+        """By task position: not started, and nothing holds up the start any more."""
+        tasks, phase = self.after.tasks, self.assessment.forecast.phase
+        found = [False] * len(tasks)
+        for position, links in enumerate(self.after.network.predecessors):
+            if phase[position] is not WAITING or tasks[position].status is not TaskStatus.NOT_STARTED:
+                continue
+            for other, kind, _ in links:
+                if phase[other] < OVER and (kind is FS or (kind is SS and tasks[other].started is None)):
+                    break
+            else:
+                found[position] = True
+        return found
 
     def is_under_way(self, task: Task) -> bool:
         """Somebody can act on it: it is in progress or ready to start."""
-        return task.status == TaskStatus.IN_PROGRESS or self.is_ready(task)
+        return task.status == TaskStatus.IN_PROGRESS or self.ready[self.after.position(task.id)]
 
     def due_date(self, task: Task) -> date:
-        return self.after.calendar.finish_date(task.planned_finish)
+        return self.after.calendar.due_date(task.planned_finish)
 
     def estimated_completion(self, task: Task) -> date | None:
         """The forecast finish as a date; None for a cancelled task."""
@@ -114,30 +131,26 @@ class Transition:
         share = self.task_consumption(task)
         path = [task.id]
         position = self.after.position(task.id)
-        finish = self.assessment.forecast.finish
+        ahead = self.assessment.forecast
         while True:
             held = [
-                (step, after)
-                for after, kind, lag in self.after.network.successors[position]
-                if (step := tail_step(kind, lag, self.after.tasks[position], self.after.tasks[after])) is not None
-                and abs(finish[position] + step - finish[after]) < 1e-6
-                and self.assessment.tasks[after].buffer is not None
+                (step, edge[0])
+                for edge in self.after.network.successors[position]
+                if (step := tail_step(ahead, position, edge)) is not None
+                and abs(ahead.finish[position] + step - ahead.finish[edge[0]]) < 1e-6
+                and self.assessment.tasks[edge[0]].buffer is not None
             ]
             if not held or share.buffer is None:
                 return path
             position = max(held)[1]
             path.append(self.after.tasks[position].id)
 
-    def _links_before(self, task: Task) -> tuple[Edge, ...]:
-        return self.after.network.predecessors[self.after.position(task.id)]
-
 
 @dataclass(frozen=True, slots=True)
 class Firing:
     """A rule fires for a subject. `why` is kept with the event and does not travel.
 
-    `occurrence` tells the firings of one event for one subject in one baseline apart; rules with a latch leave it None
-    and the latch counts.
+    `occurrence` tells the firings of one event for one subject in one baseline apart; left at None, they are counted.
     """
 
     subject: HostId

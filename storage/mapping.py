@@ -24,6 +24,7 @@ def task_from(row: Any, people: dict[HostId | None, Person]) -> Task:
         row.updated_at,
         row.revision,
         people.get(row.assigned_to_id),
+        row.not_before,
     )
 
 
@@ -51,8 +52,7 @@ def project_columns(project: Project) -> dict[str, Any]:
         "calendar": {
             "working_days": sorted(calendar.working_days),
             "holidays": sorted(day.isoformat() for day in calendar.holidays),
-            "opens": calendar.opens.isoformat(),
-            "closes": calendar.closes.isoformat() if calendar.closes else None,
+            "hours": [[opens.isoformat(), closes and closes.isoformat()] for opens, closes in calendar.hours],
             "time_zone": calendar.time_zone,
         },
         "zones": zones,
@@ -68,8 +68,10 @@ def calendar_from(origin: date, kept: Any) -> Calendar:
         origin,
         frozenset(kept["working_days"]),
         frozenset(date.fromisoformat(day) for day in kept["holidays"]),
-        time.fromisoformat(kept["opens"]),
-        time.fromisoformat(kept["closes"]) if kept["closes"] else None,
+        tuple(
+            (time.fromisoformat(opens), time.fromisoformat(closes) if closes else None)
+            for opens, closes in kept["hours"]
+        ),
         kept["time_zone"],
     )
 

@@ -16,6 +16,7 @@ from chainbell.rules import (
     Latch,
     Link,
     LinkType,
+    Measure,
     Person,
     Project,
     ProjectStatus,
@@ -93,7 +94,7 @@ def read(connection: Connection, key: int, *, for_update: bool = False) -> Store
     people = _people(connection, row.account_id)
     tasks = tuple(task_from(task, people) for task in _rows(connection, TaskRow, key))
     links = tuple(
-        Link(link.predecessor, link.successor, LinkType(link.type), link.lag)
+        Link(link.predecessor, link.successor, LinkType(link.type), link.lag, link.resource)
         for link in _rows(connection, LinkRow, key)
     )
     latches = connection.execute(select(LATCHES).where(LATCHES.c.project_key == key))
@@ -110,7 +111,10 @@ def read(connection: Connection, key: int, *, for_update: bool = False) -> Store
             Chain(chain.id, ChainKind(chain.kind), tuple(chain.tasks), chain.joins)
             for chain in _rows(connection, ChainRow, key)
         ),
-        buffers=tuple(Buffer(buffer.id, buffer.chain, buffer.size) for buffer in _rows(connection, BufferRow, key)),
+        buffers=tuple(
+            Buffer(buffer.id, buffer.chain, buffer.size, Measure(buffer.measure))
+            for buffer in _rows(connection, BufferRow, key)
+        ),
         network=compile_network(tasks, links),
         milestones=tuple(milestone_from(milestone) for milestone in _rows(connection, MilestoneRow, key)),
         manager=people.get(row.manager_id),
@@ -161,6 +165,13 @@ def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] |
     return plan
 
 
+def baselines(connection: Connection, key: int) -> list[tuple[int, datetime, dict[str, Any]]]:
+    """Number, instant and plan document of every baseline, the first one first."""
+    columns = (BASELINES.c.number, BASELINES.c.made_at, BASELINES.c.plan)
+    rows = connection.execute(select(*columns).where(BASELINES.c.project_key == key).order_by(BASELINES.c.number))
+    return [(row.number, row.made_at, row.plan) for row in rows]
+
+
 def add_fever_point(connection: Connection, key: int, after: Project, at: datetime, seen: Assessment) -> None:
     """Keeps the project's point if it moved since the last one kept for this baseline."""
     columns = (FEVER_POINTS.c.baseline, FEVER_POINTS.c.completion, FEVER_POINTS.c.consumption, FEVER_POINTS.c.zone)
@@ -202,9 +213,9 @@ def _write_baseline(connection: Connection, key: int, after: Project) -> None:
     _write_people(connection, after)
     tasks = [task_columns(key, position, task) for position, task in enumerate(after.tasks)]
     _replace(connection, TaskRow, key, tasks)
-    links = [
+    links: list[dict[str, Any]] = [
         {"position": n, "predecessor": link.predecessor, "successor": link.successor, "type": link.type.value}
-        | {"lag": link.lag}
+        | {"lag": link.lag, "resource": link.resource}
         for n, link in enumerate(after.network.links)
     ]
     _replace(connection, LinkRow, key, links)
@@ -213,7 +224,10 @@ def _write_baseline(connection: Connection, key: int, after: Project) -> None:
         for n, c in enumerate(after.chains)
     ]
     _replace(connection, ChainRow, key, chains)
-    buffers = [{"id": b.id, "position": n, "chain": b.chain, "size": b.size} for n, b in enumerate(after.buffers)]
+    buffers: list[dict[str, Any]] = [
+        {"id": b.id, "position": n, "chain": b.chain, "size": b.size, "measure": b.measure.value}
+        for n, b in enumerate(after.buffers)
+    ]
     _replace(connection, BufferRow, key, buffers)
     _replace(connection, MilestoneRow, key, milestone_columns(after))
 
@@ -259,6 +273,7 @@ __all__ = [
     "VersionConflictError",
     "active_keys",
     "add_fever_point",
+    "baselines",
     "fever_points",
     "find_key",
     "insert_project",

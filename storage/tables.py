@@ -103,6 +103,7 @@ class TaskRow(Kept, table=True):
     updated_at: datetime | None = Field(sa_type=Instant)
     revision: int
     assigned_to_id: HostId | None = Field(sa_type=HostIdType)
+    not_before: float | None
 
 
 class LinkRow(Kept, table=True):
@@ -112,6 +113,7 @@ class LinkRow(Kept, table=True):
     successor: HostId = Field(sa_type=HostIdType)
     type: str
     lag: float
+    resource: HostId | None = Field(sa_type=HostIdType)
 
 
 class ChainRow(Kept, table=True):
@@ -129,6 +131,7 @@ class BufferRow(Kept, table=True):
     position: int
     chain: HostId = Field(sa_type=HostIdType)
     size: float
+    measure: str
 
 
 class MilestoneRow(Kept, table=True):

@@ -1,4 +1,4 @@
-"""`load`, `apply`, `project status`, `events list|show`."""
+"""`apply`, `project status|baselines`, `events list|show`."""
 
 import sys
 from datetime import datetime
@@ -12,34 +12,20 @@ from rich.table import Table
 from chainbell.engine.changes import Change, read_change
 from chainbell.engine.cli.app import Account, AsJson, account_id, app, console, event_line, open_engine, print_json
 from chainbell.engine.cli.fever_chart import fever_chart
+from chainbell.engine.cli.planning import difference_lines
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.importers import read_document, read_json
+from chainbell.engine.importers import read_json
 from chainbell.engine.reasons import reason
-from chainbell.rules import Event, ZonePolicy
+from chainbell.rules import Event
 from chainbell.rules.payload import wire, wire_instant
+
+TRAIL = 35
+"""How many of the newest points of the trail are shown."""
 
 project_app = typer.Typer(no_args_is_help=True, help="Projects.")
 events_app = typer.Typer(no_args_is_help=True, help="Events that fired.")
 app.add_typer(project_app, name="project")
 app.add_typer(events_app, name="events")
-
-
-@app.command()
-def load(
-    context: typer.Context,
-    file: Path,
-    account: Annotated[str | None, typer.Option(help="Load into this account instead of the file's own.")] = None,
-    at: Annotated[datetime | None, typer.Option(help="When the plan was made; by default now.")] = None,
-) -> None:
-    """Loads a plan, or re-plans a project that is there already."""
-    document = read_document(file)
-    if account is not None and isinstance(document, dict):
-        document = {**document, "accountId": account_id(account)}
-    with open_engine(context) as engine:
-        fired = engine.load(document, at=None if at is None else at.astimezone())
-        print(f"{file.name}: {len(document['tasks'])} tasks, {len(document.get('links', []))} links loaded")
-    for event in fired:
-        print_json(event_line(event))
 
 
 @app.command()
@@ -103,7 +89,7 @@ def status(
     console.print(
         f"[bold]{escape(report.project_name)}[/] ({escape(str(report.project_id))}): {report.status}, {report.zone}"
     )
-    console.print(f"as of {wire_instant(report.as_of)}, baseline {report.baseline}, zone policy {report.zone_policy}")
+    console.print(f"as of {wire_instant(report.as_of)}, baseline {report.baseline}, zone policy {report.zones.policy}")
     burn = "-" if report.burn_rate is None else f"{report.burn_rate:g}"
     console.print(
         f"project buffer {report.buffer_consumption:g} % consumed, critical chain {report.chain_completion:g} % done, "
@@ -118,7 +104,26 @@ def status(
         rest = (task.estimated_completion or "-", f"{task.buffer_consumption:g}", task.zone)
         table.add_row(*(escape(str(cell)) for cell in (*cells, *rest)))
     console.print(table)
-    console.print(fever_chart(report.trail, ZonePolicy(policy=report.zone_policy)))
+    console.print(fever_chart(report.trail, report.zones))
+    for point in report.trail[-TRAIL:]:
+        console.print(
+            f"{wire_instant(point.at)}  baseline {point.baseline}  chain {point.completion:6.1f} %  "
+            f"buffer {point.consumption:6.1f} %  {point.zone}"
+        )
+
+
+@project_app.command("baselines")
+def baselines(context: typer.Context, project: str, account: Account = None, as_json: AsJson = False) -> None:
+    """Every baseline and what it changed against the one before."""
+    with open_engine(context) as engine:
+        found = engine.baselines(engine.resolve_project_id(project), account=account_id(account))
+    for baseline in found:
+        if as_json:
+            print_json(wire(baseline))
+            continue
+        print(f"baseline {baseline.number}  {wire_instant(baseline.made_at)}  {len(baseline.changes)} changes")
+        for line in difference_lines(baseline.changes):
+            print(f"  {line}")
 
 
 @events_app.command("list")

@@ -1,94 +1,121 @@
-"""Files into documents: bytes in, a JSON-like document out; what cannot be read is refused with the place."""
+"""Files into plan documents: bytes in, a document and warnings out; what cannot be read is refused with the place."""
 
-import json
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.importers.ccpm_csv import read_csv
+from chainbell.engine.importers.documents import read_json, read_yaml
+from chainbell.engine.importers.imported import Imported
+from chainbell.engine.importers.mspdi import read_mspdi
+from chainbell.engine.importers.xer import read_xer
 
 LARGEST_FILE = 64 * 1024 * 1024
 """Bytes."""
 
 
+def _plan(kind: str, read: Callable[[bytes, str], Any]) -> Callable[[bytes, str], Imported]:
+    def importer(data: bytes, name: str) -> Imported:
+        document = read(data, name)
+        if not isinstance(document, dict):
+            raise InvalidInputError(name, "a plan document is an object")
+        return Imported(kind, document)
+
+    return importer
+
+
+IMPORTERS: dict[str, Callable[[bytes, str], Imported]] = {
+    ".json": _plan("JSON plan", read_json),
+    ".yaml": _plan("YAML plan", read_yaml),
+    ".yml": _plan("YAML plan", read_yaml),
+    ".xml": read_mspdi,
+    ".mspdi": read_mspdi,
+    ".csv": read_csv,
+    ".xer": read_xer,
+}
+"""By the ending of a file's name: a pure function from the bytes and the name to a plan document and warnings."""
+
+
+def import_plan(data: bytes, name: str) -> Imported:
+    """The plan in a file of this name; raises InvalidInputError naming the place and the reason."""
+    importer = IMPORTERS.get(Path(name).suffix.lower())
+    if importer is None:
+        raise InvalidInputError(name, f"its ending is none of {', '.join(IMPORTERS)}")
+    if len(data) > LARGEST_FILE:
+        raise InvalidInputError(name, f"is larger than {LARGEST_FILE} bytes")
+    return importer(data, name)
+
+
+def completed(
+    imported: Imported,
+    name: str,
+    today: date,
+    *,
+    account: int | str | None = None,
+    project: int | str | None = None,
+    start: date | None = None,
+    planning: dict[str, Any] | None = None,
+) -> Imported:
+    """The import with what the file leaves open filled in, and with what the caller sets instead of the file's own.
+
+    Files of other tools name no account, some no project id and no start: then it is account 1, the file's name, today;
+    a warning says so. JSON and YAML plans are documents of our own and name all of it.
+    """
+    document, notes = dict(imported.document), list(imported.warnings)
+    heading = document.get("project")
+    heading = dict(heading) if isinstance(heading, dict) else {}
+    is_foreign = not imported.kind.endswith(" plan")
+
+    def fill(target: dict[str, Any], key: str, given: Any, assumed: Any, option: str) -> None:
+        if given is not None:
+            target[key] = given
+        elif key not in target and is_foreign:
+            target[key] = assumed
+            notes.append(f"the file gives no {key}: {assumed} is taken ({option})")
+
+    fill(document, "accountId", account, 1, "--account")
+    fill(heading, "id", project, Path(name).stem[:64] or "project", "--project")
+    fill(heading, "startDate", None if start is None else start.isoformat(), today.isoformat(), "--start")
+    if is_foreign:
+        heading.setdefault("name", Path(name).stem or "project")
+    if heading:
+        document["project"] = heading
+    if planning:
+        given = document.get("planning")
+        document["planning"] = {**(given if isinstance(given, dict) else {}), **planning}
+    return Imported(imported.kind, document, tuple(notes))
+
+
 def read_document(path: Path) -> Any:
     """The JSON or YAML document in a file; raises InvalidInputError naming file, place and reason."""
+    if path.suffix.lower() not in (".json", ".yaml", ".yml"):
+        raise InvalidInputError(path.name, "is neither .json nor .yaml")
+    reader = read_json if path.suffix.lower() == ".json" else read_yaml
+    return reader(read_file(path), path.name)
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes; raises InvalidInputError for one that cannot be read or is too large."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InvalidInputError(path.name, f"is larger than {LARGEST_FILE} bytes")
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InvalidInputError(path.name, error.strerror or "cannot be read") from None
-    if path.suffix.lower() == ".json":
-        return read_json(data, path.name)
-    if path.suffix.lower() in (".yaml", ".yml"):
-        return read_yaml(data, path.name)
-    raise InvalidInputError(path.name, "is neither .json nor .yaml")
 
 
-def read_json(data: bytes, name: str) -> Any:
-    try:
-        return json.loads(data, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(f"{name}:{error.lineno}:{error.colno}", f"is not JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError(name, f"is not JSON: {error}") from None
-
-
-def read_yaml(data: bytes, name: str) -> Any:
-    try:
-        return _jsonlike(yaml.load(data, Loader=_Loader), {})  # noqa: S506  a SafeLoader with more checks
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise InvalidInputError(place, f"is not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInputError(name, f"is not YAML: {error}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe, and strict where YAML 1.1 surprises: a key given twice is an error, 17:00 is not the number 1020."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _jsonlike(value: Any, seen: dict[int, Any]) -> Any:
-    """YAML's dates and times as the strings that JSON would have; an alias is converted once and stays shared."""
-    if id(value) in seen:
-        return seen[id(value)]
-    if isinstance(value, dict):
-        mapping: dict[str, Any] = {}
-        seen[id(value)] = mapping
-        mapping.update({str(key): _jsonlike(item, seen) for key, item in value.items()})
-        return mapping
-    if isinstance(value, list):
-        items: list[Any] = []
-        seen[id(value)] = items
-        items.extend(_jsonlike(item, seen) for item in value)
-        return items
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _without_sexagesimals(tag: str) -> None:
-    numeric = _Loader.yaml_constructors[tag]
-
-    def construct(loader: _Loader, node: yaml.ScalarNode) -> Any:
-        return node.value if ":" in node.value else numeric(loader, node)
-
-    _Loader.add_constructor(tag, construct)
-
-
-_without_sexagesimals("tag:yaml.org,2002:int")
-_without_sexagesimals("tag:yaml.org,2002:float")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number that JSON knows")
+__all__ = [
+    "IMPORTERS",
+    "Imported",
+    "completed",
+    "import_plan",
+    "read_csv",
+    "read_document",
+    "read_file",
+    "read_json",
+    "read_mspdi",
+    "read_xer",
+    "read_yaml",
+]

@@ -38,7 +38,7 @@ def decide(step: Transition) -> Iterator[Decision]:
         return
     yellow, red = project.zones.project_thresholds(now.completion)
     consumption = now.project.consumption
-    armed = step.latch("project.early_warning", project.id).armed
+    armed = project.id not in step.silenced("project.early_warning")
     if not armed and consumption < yellow - project.zones.margin - NOISE:
         yield Rearm(project.id)
     if not armed or now.zone == Zone.GREEN:

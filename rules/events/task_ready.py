@@ -29,10 +29,11 @@ class TaskReady:
 def decide(step: Transition) -> Iterator[Firing]:
     if step.after.status != ProjectStatus.ACTIVE:
         return
-    for task in step.after.tasks:
-        if not step.latch("task.ready", task.id).armed or not step.is_ready(task):
+    fired = step.silenced("task.ready")
+    for task, is_ready in zip(step.after.tasks, step.ready, strict=True):
+        if not is_ready or task.id in fired:
             continue
-        before = [other for other, _ in step.start_predecessors(task)]
+        before = list(step.start_predecessors(task))
         payload = TaskReady(
             task.id,
             task.name,

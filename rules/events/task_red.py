@@ -32,12 +32,17 @@ def decide(step: Transition) -> Iterator[Decision]:
     project, zones = step.after, step.after.zones
     if project.status != ProjectStatus.ACTIVE:
         return
+    silenced = step.silenced("task.red")
+    for task_id in silenced:
+        task = project.tasks[project.position(task_id)]
+        consumption = step.task_consumption(task).percent if task.is_unfinished else 0.0
+        if consumption <= zones.task_red - zones.margin + NOISE:
+            yield Rearm(task_id)
     for task, share in zip(project.tasks, step.assessment.tasks, strict=True):
-        armed = step.latch("task.red", task.id).armed
-        consumption = share.percent if task.is_unfinished else 0.0
-        if not armed and consumption <= zones.task_red - zones.margin + NOISE:
-            yield Rearm(task.id)
-        if not armed or zones.task_zone(consumption) != Zone.RED or not step.is_under_way(task):
+        consumption = share.percent
+        if consumption <= zones.task_red or zones.task_zone(consumption) != Zone.RED:
+            continue
+        if task.id in silenced or not step.is_under_way(task):
             continue
         before = step.earlier_consumption(task)
         payload = TaskRed(

@@ -46,7 +46,7 @@ def test_a_project_comes_back_as_it_was(engine: Engine) -> None:
     engine.load(plan, at=MONDAY)
     engine.apply(task_update(1, AT, "PROJ-1", percentComplete=12.5, remainingDuration=9))
     report = engine.status("PROJ-1")
-    assert (report.account_id, report.zone_policy, report.buffer_consumption) == ("007", "fever", 37.5)
+    assert (report.account_id, report.zones.policy, report.buffer_consumption) == ("007", "fever", 37.5)
     assert [event.data["assignedTo"] for event in engine.events(name="task.ready")] == [person]
     assert str(report.tasks[0].estimated_completion) == "2025-03-14"
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chainbell.engine.plans import project_of, read_plan
+from chainbell.engine.plan_documents import read_plan
+from chainbell.engine.plans import project_of
 from chainbell.rules import Project, TaskStatus
 
 days = st.integers(0, 40).map(lambda quarters: quarters / 4)

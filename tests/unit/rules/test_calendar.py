@@ -43,7 +43,7 @@ def test_a_sum_of_floats_does_not_move_a_finish_to_the_next_day() -> None:
 
 
 def test_the_hour_that_a_clock_change_takes_is_not_counted() -> None:
-    every = Calendar(date(2025, 3, 30), EVERY_DAY, frozenset(), time(0), None, "Europe/Berlin")
+    every = Calendar(date(2025, 3, 30), EVERY_DAY, frozenset(), ((time(0), None),), "Europe/Berlin")
     assert every.coordinate(datetime(2025, 3, 30, 10, 30, tzinfo=UTC)) == 0.5  # half of 23 hours
     assert every.instant(0.5) == datetime(2025, 3, 30, 10, 30, tzinfo=UTC)
 
@@ -52,4 +52,4 @@ def test_a_calendar_without_working_days_or_hours_is_refused() -> None:
     with pytest.raises(ValueError, match="workingDays"):
         Calendar(date(2025, 1, 1), frozenset())
     with pytest.raises(ValueError, match="hours"):
-        Calendar(date(2025, 1, 1), opens=time(17), closes=time(9))
+        Calendar(date(2025, 1, 1), hours=((time(17), time(9)),))

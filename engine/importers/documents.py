@@ -1,0 +1,75 @@
+"""JSON and YAML: strict where they surprise, refused with the place."""
+
+import json
+from typing import Any
+
+import yaml
+
+from chainbell.engine.errors import InvalidInputError
+
+
+def read_json(data: bytes, name: str) -> Any:
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"{name}:{error.lineno}:{error.colno}", f"is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(name, f"is not JSON: {error}") from None
+
+
+def read_yaml(data: bytes, name: str) -> Any:
+    try:
+        return _jsonlike(yaml.load(data, Loader=_Loader), {})  # noqa: S506  a SafeLoader with more checks
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise InvalidInputError(place, f"is not YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInputError(name, f"is not YAML: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, and strict where YAML 1.1 surprises: a key given twice is an error, 17:00 is not the number 1020."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _jsonlike(value: Any, seen: dict[int, Any]) -> Any:
+    """YAML's dates and times as the strings that JSON would have; an alias is converted once and stays shared."""
+    if id(value) in seen:
+        return seen[id(value)]
+    if isinstance(value, dict):
+        mapping: dict[str, Any] = {}
+        seen[id(value)] = mapping
+        mapping.update({str(key): _jsonlike(item, seen) for key, item in value.items()})
+        return mapping
+    if isinstance(value, list):
+        items: list[Any] = []
+        seen[id(value)] = items
+        items.extend(_jsonlike(item, seen) for item in value)
+        return items
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _without_sexagesimals(tag: str) -> None:
+    numeric = _Loader.yaml_constructors[tag]
+
+    def construct(loader: _Loader, node: yaml.ScalarNode) -> Any:
+        return node.value if ":" in node.value else numeric(loader, node)
+
+    _Loader.add_constructor(tag, construct)
+
+
+_without_sexagesimals("tag:yaml.org,2002:int")
+_without_sexagesimals("tag:yaml.org,2002:float")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON knows")
