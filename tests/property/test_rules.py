@@ -3,21 +3,19 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from math import isnan
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chainbell.delivery.javascript_json import compact
-from chainbell.rules import Calendar, Cause, LinkType, Project, TaskStatus, assess, compile_network, evaluate
-from chainbell.rules.forecast import forecast, has_begun
+from chainbell.rules import Calendar, Cause, Link, Measure, Project, assess, compile_network, evaluate
 from chainbell.rules.zones import Zone, ZonePolicy
 from tests.property.strategies import days, projects
 
 NOW = datetime(2025, 3, 10, 9, tzinfo=UTC)
 
 
-@given(projects(), days)
+@given(projects, days)
 def test_a_positive_project_consumption_is_the_largest_task_s_share_of_the_project_buffer(
     project: Project, now: float
 ) -> None:
@@ -29,7 +27,7 @@ def test_a_positive_project_consumption_is_the_largest_task_s_share_of_the_proje
     assert abs(max(alone.tasks[n].percent for n in open_tasks) - seen.project.consumption) < 1e-6
 
 
-@given(projects(), days, st.integers(0, 8), days)
+@given(projects, days, st.integers(0, 8), days)
 def test_consumption_never_falls_when_a_remaining_duration_grows(
     project: Project, now: float, which: int, more: float
 ) -> None:
@@ -40,16 +38,17 @@ def test_consumption_never_falls_when_a_remaining_duration_grows(
     tasks[position] = task._replace(remaining=task.remaining_duration + more)
     grown = assess(replace(project, tasks=tuple(tasks)), now)
     for before, after in zip(assess(project, now).buffers, grown.buffers, strict=True):
-        assert after.consumption >= before.consumption - 1e-9
+        if before.buffer.measure == Measure.FORECAST:  # on the gap, a joined task that slips gives its feeders room
+            assert after.consumption >= before.consumption - 1e-9
 
 
-@given(projects())
+@given(projects)
 def test_evaluating_twice_adds_no_event(project: Project) -> None:
     once = evaluate(project, project, NOW, Cause("test"))
     assert evaluate(once.project, once.project, NOW, Cause("test")).events == ()
 
 
-@given(projects(), st.permutations(range(9)), days)
+@given(projects, st.permutations(range(9)), days)
 def test_the_order_in_which_a_plan_lists_its_tasks_changes_nothing(
     project: Project, ranks: list[int], now: float
 ) -> None:
@@ -63,48 +62,23 @@ def test_the_order_in_which_a_plan_lists_its_tasks_changes_nothing(
     assert fired == [event.id for event in evaluate(shuffled, shuffled, NOW, Cause("t")).events]
 
 
-@given(projects(), days)
-def test_an_obvious_recomputation_of_the_forecast_agrees(project: Project, now: float) -> None:
-    """Longest paths in a graph of start and finish nodes, relaxed until nothing moves."""
-    earliest: dict[tuple[int, str], float] = {}
-    arcs: list[tuple[tuple[int, str], tuple[int, str], float]] = []
-    for n, task in enumerate(project.tasks):
-        start, end = (n, "start"), (n, "finish")
-        if task.status == TaskStatus.CANCELLED:
-            continue
-        if task.is_complete:
-            assert task.finished is not None
-            assert task.started is not None
-            earliest |= {start: task.started, end: task.finished}
-        elif has_begun(task):
-            assert task.counted_from is not None
-            earliest |= {start: task.started or 0.0, end: max(now, task.counted_from + task.remaining_duration)}
-        else:
-            planned = now if project.network.predecessors[n] else max(now, task.planned_start)
-            earliest |= {start: planned, end: planned + task.remaining_duration}
-            arcs += [(start, end, task.remaining_duration), (end, start, -task.remaining_duration)]
-    ends = {"FS": ("finish", "start"), "SS": ("start", "start"), "FF": ("finish", "finish"), "SF": ("start", "finish")}
-    for link in project.network.links:
-        one, other = project.position(link.predecessor), project.position(link.successor)
-        source, target = (one, ends[link.type][0]), (other, ends[link.type][1])
-        after = project.tasks[other]
-        fixed = after.is_complete or (has_begun(after) and link.type in (LinkType.FS, LinkType.SS))
-        if source in earliest and target in earliest and not fixed:
-            arcs.append((source, target, link.lag))
-    moved = True
-    while moved:
-        moved = False
-        for source, target, length in arcs:
-            if earliest[source] + length > earliest[target] + 1e-9:
-                earliest[target] = earliest[source] + length
-                moved = True
-    ahead = forecast(project, now)
-    for n, task in enumerate(project.tasks):
-        if task.status == TaskStatus.CANCELLED:
-            assert isnan(ahead.finish[n])
-        else:
-            assert abs(ahead.finish[n] - earliest[(n, "finish")]) < 1e-6
-            assert abs(ahead.start[n] - earliest[(n, "start")]) < 1e-6
+@given(projects, days)
+def test_other_names_for_the_tasks_change_nothing(project: Project, now: float) -> None:
+    """Ids of the other type, in the same order among each other."""
+
+    def renamed(task_id: object) -> str:
+        return f"T-{task_id:>04}"
+
+    tasks = tuple(task._replace(id=renamed(task.id)) for task in project.tasks)
+    links = [Link(renamed(a), renamed(b), kind, lag) for a, b, kind, lag, _ in project.network.links]
+    chains = tuple(
+        replace(c, tasks=tuple(map(renamed, c.tasks)), joins=None if c.joins is None else renamed(c.joins))
+        for c in project.chains
+    )
+    other = replace(project, tasks=tasks, chains=chains, network=compile_network(tasks, links))
+    assert assess(other, now).tasks == assess(project, now).tasks
+    before, after = (evaluate(p, p, NOW, Cause("t")).events for p in (project, other))
+    assert [event.name for event in before] == [event.name for event in after]
 
 
 working_weeks = st.sets(st.integers(1, 7), min_size=1).map(frozenset)

@@ -16,8 +16,8 @@ def test_engine() -> None:
 def test_rules() -> None:
     assert chainbell.rules.__all__ == [
         "CATALOGUE", "Assessment", "Buffer", "Calendar", "CalendarRangeError", "Cause", "Chain", "ChainKind",
-        "Deliverable", "Evaluation", "Event", "Firing", "HostId", "Latch", "Link", "LinkType", "Measure", "Milestone",
-        "Network", "NetworkError", "Person", "Project", "ProjectStatus", "Rearm", "ReportError", "Rule",
+        "Decision", "Deliverable", "Evaluation", "Event", "Firing", "HostId", "Latch", "Link", "LinkType", "Measure",
+        "Milestone", "Network", "NetworkError", "Person", "Project", "ProjectStatus", "Rearm", "ReportError", "Rule",
         "StaleReportError", "Task", "TaskStatus", "Transition", "Zone", "ZonePolicy", "assess", "compile_network",
         "evaluate", "report_milestone", "report_project", "report_task",
     ]  # fmt: skip
