@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from chainbell.rules import TaskStatus, assess, report_task
-from tests.plans import MONDAY, line_project
+from chainbell.engine.plan_documents import read_plan
+from chainbell.engine.plans import project_of
+from chainbell.rules import Buffer, Measure, TaskStatus, assess, report_task
+from tests.plans import MONDAY, line_plan, line_project
 
 
 def test_consumption_is_signed_and_unclamped() -> None:
@@ -34,3 +38,35 @@ def test_a_task_names_the_buffer_that_it_takes_most_of() -> None:
     late = report_task(line_project(), 1, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=8)
     share = assess(late, 0.0).tasks[0]
     assert (share.percent, share.buffer, share.touches_project_buffer) == (30, "PB", True)
+
+
+def test_overage_counts_what_the_chain_s_own_tasks_take_beyond_their_plan() -> None:
+    """Task 1 took eight of five days, task 2 is reported one shorter: two more than planned, whatever the forecast."""
+    project = line_project(5, 10, 5)
+    project = replace(project, buffers=(Buffer("PB", "critical", 10, Measure.OVERAGE),))
+    project = report_task(project, 1, MONDAY, status=TaskStatus.IN_PROGRESS)
+    project = report_task(project, 1, project.calendar.instant(8.0), status=TaskStatus.COMPLETED)
+    project = report_task(project, 2, project.calendar.instant(8.0), remaining=9)
+    assert assess(project, 8.0).project.consumption == 20
+    assert assess(project, 20.0).project.consumption == 20
+
+
+@pytest.mark.parametrize(("measure", "consumed"), [("forecast", 75.0), ("gap", 25.0)])
+def test_the_gap_forgives_a_feeding_chain_what_the_joined_task_slips_by_itself(measure: str, consumed: float) -> None:
+    """The critical task is two days late, the feeding one three: measured on the gap, only one of them counts."""
+    plan = line_plan(5, 10, buffer=10)
+    plan["tasks"].append({"id": 7, "name": "Feeder", "duration": 1})
+    plan["links"].append({"from": 7, "to": 2})
+    plan["chains"].append({"id": "f", "kind": "feeding", "tasks": [7], "joins": 2})
+    plan["buffers"].append({"id": "FB", "chain": "f", "size": 4, "measure": measure})
+    project = project_of(read_plan(plan))
+    project = report_task(project, 1, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=7)
+    project = report_task(project, 7, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=4)
+    assert assess(project, 0.0).buffers[1].consumption == consumed
+
+
+def test_a_buffer_of_no_size_is_untouched_without_delay_and_red_with_any() -> None:
+    assert assess(line_project(buffer=0), 0.0).project.consumption == 0
+    late = report_task(line_project(buffer=0), 1, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=5.5)
+    assert assess(late, 0.0).project.consumption == 150
+    assert assess(late, 0.0).zone == "red"

@@ -53,3 +53,30 @@ def test_a_calendar_without_working_days_or_hours_is_refused() -> None:
         Calendar(date(2025, 1, 1), frozenset())
     with pytest.raises(ValueError, match="hours"):
         Calendar(date(2025, 1, 1), hours=((time(17), time(9)),))
+
+
+WITH_BREAK = Calendar(date(2025, 3, 3), hours=((time(9), time(13)), (time(15), time(19))))
+
+
+@pytest.mark.parametrize(
+    ("hour", "coordinate"), [(9, 0.0), (11, 0.25), (13, 0.5), (14, 0.5), (15, 0.5), (17, 0.75), (19, 1.0), (22, 1.0)]
+)
+def test_a_break_is_no_working_time(hour: int, coordinate: float) -> None:
+    assert WITH_BREAK.coordinate(datetime(2025, 3, 3, hour, tzinfo=UTC)) == coordinate
+
+
+def test_a_finish_at_a_break_is_before_it_and_a_start_after_it() -> None:
+    assert WITH_BREAK.instant(0.5) == datetime(2025, 3, 3, 13, tzinfo=UTC)
+    assert WITH_BREAK.start_instant(0.5) == datetime(2025, 3, 3, 15, tzinfo=UTC)
+    assert WITH_BREAK.instant(1.0) == datetime(2025, 3, 3, 19, tzinfo=UTC)
+    assert WITH_BREAK.start_instant(1.0) == datetime(2025, 3, 4, 9, tzinfo=UTC)
+
+
+def test_a_milestone_at_the_project_s_start_is_due_that_day() -> None:
+    assert WITH_BREAK.due_date(0.0) == date(2025, 3, 3)
+    assert WITH_BREAK.due_date(1.0) == date(2025, 3, 3)
+
+
+def test_shifts_that_overlap_are_refused() -> None:
+    with pytest.raises(ValueError, match="shifts must come in order"):
+        Calendar(date(2025, 1, 1), hours=((time(9), time(13)), (time(12), time(17))))

@@ -7,8 +7,10 @@ from chainbell.rules import (
     CATALOGUE,
     Cause,
     Evaluation,
+    Firing,
     Project,
     ProjectStatus,
+    Rule,
     TaskStatus,
     assess,
     evaluate,
@@ -103,3 +105,14 @@ def test_a_buffer_of_size_zero_is_untouched_without_delay_and_red_with_any() -> 
     late = assess(line_project(5, buffer=0), 0.25)
     assert late.zone == "red"
     assert late.project.consumption == late.tasks[0].percent
+
+
+def test_an_event_of_one_s_own_uses_the_same_latches_and_ids() -> None:
+    """A rule without a latch that names no occurrence is counted, so that each firing has an id of its own."""
+    once = Rule("project.late", tuple, lambda step: [Firing(step.after.id, ())], latched=True)
+    always = Rule("project.looked_at", tuple, lambda step: [Firing(step.after.id, ())])
+    first = evaluate(None, line_project(), MONDAY, CAUSE, [once, always])
+    again = evaluate(first.project, first.project, MONDAY, CAUSE, [once, always])
+    assert names(first) == ["project.late", "project.looked_at"]
+    assert names(again) == ["project.looked_at"]
+    assert first.events[1].id != again.events[0].id
