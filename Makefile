@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test soak lint format clean
+.PHONY: demo test soak bench lint format clean
 
 demo: $(INSTALLED)
 	@$(BIN)/chainbell simulate fixtures/product-launch.yaml --listen
@@ -15,11 +15,14 @@ test: $(INSTALLED)
 soak: $(INSTALLED)
 	CHAINBELL_SOAK=1 $(BIN)/pytest -m soak
 
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/rules.py
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p chainbell.engine -p chainbell.delivery -p chainbell.storage -p chainbell.rules
-	$(BIN)/mypy tests
+	$(BIN)/mypy tests benchmarks fixtures/custom_event.py
 	$(BIN)/lint-imports
 
 format: $(INSTALLED)

@@ -67,14 +67,12 @@ def project(count: int) -> Project:
 
 
 def _at_work(task: Task, now: float) -> Task:
+    begun = task._replace(started=task.planned_start)
     if task.planned_finish <= now:
-        done = {"remaining": 0.0, "percent": 100.0, "started": task.planned_start, "finished": task.planned_finish}
-        return task._replace(status=TaskStatus.COMPLETED, **done)
+        return begun._replace(status=TaskStatus.COMPLETED, remaining=0.0, percent=100.0, finished=task.planned_finish)
     if task.planned_start <= now:
         left = task.planned_finish - now + LATE
-        return task._replace(
-            status=TaskStatus.IN_PROGRESS, remaining=left, started=task.planned_start, counted_from=now
-        )
+        return begun._replace(status=TaskStatus.IN_PROGRESS, remaining=left, counted_from=now)
     return task
 
 
