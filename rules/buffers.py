@@ -34,8 +34,7 @@ def consumption(delay: float, size: float) -> float:
     return 100.0 * (1.0 + delay) if delay > 1e-9 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class BufferState:
+class BufferState(NamedTuple):
     """A buffer at one instant. Finishes are coordinates of the last protected task, `end` is its position.
 
     `needed_finish` is the finish beyond which the buffer is taken: the baseline's, moved by the slip of the joined task
