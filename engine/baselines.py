@@ -21,7 +21,7 @@ class Baseline:
     plan: dict[str, Any]
 
 
-def history(kept: Iterable[tuple[int, datetime, dict[str, Any]]]) -> list[Baseline]:
+def baselines_of(kept: Iterable[tuple[int, datetime, dict[str, Any]]]) -> list[Baseline]:
     """The baselines of kept plans (number, instant, document), in their order."""
     found: list[Baseline] = []
     before: Project | None = None

@@ -3,15 +3,18 @@
 import re
 import secrets as token_source
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from random import uniform
+from time import sleep
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from blinker import Namespace, Signal
 from pydantic import ValidationError
 from sqlalchemy import Connection
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from chainbell.delivery import (
     Clock,
@@ -22,13 +25,14 @@ from chainbell.delivery import (
     check_url,
     system_clock,
 )
-from chainbell.engine.baselines import Baseline, history
+from chainbell.engine.baselines import Baseline, baselines_of
 from chainbell.engine.changes import Change, Plan, read_change
-from chainbell.engine.commit import Applied, apply_change, preview_change
+from chainbell.engine.commit import Applied, UnitOfWork
 from chainbell.engine.documents import invalid
 from chainbell.engine.errors import ConflictError, InvalidInputError
 from chainbell.engine.logs import log, log_event, log_fenced, log_settled
 from chainbell.engine.plan_documents import PlanDocument, read_plan
+from chainbell.engine.snapshots import Snapshots
 from chainbell.engine.status import FeverPoint, ProjectReport, report
 from chainbell.rules import CATALOGUE, CalendarRangeError, Event, HostId, Rule
 from chainbell.storage import (
@@ -39,6 +43,8 @@ from chainbell.storage import (
     Webhook,
     events,
     generate_key,
+    history,
+    is_conflict,
     key_file_beside,
     projects,
     webhooks,
@@ -46,6 +52,9 @@ from chainbell.storage import (
 from chainbell.storage.types import decode_host_id
 
 ATTEMPTS_ON_CONFLICT = 8
+PAUSE_ON_CONFLICT = 0.005
+"""Seconds, doubled with each attempt; a random share of it is waited."""
+T = TypeVar("T")
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 LONGEST_EVENT_NAME = 64
 
@@ -58,6 +67,30 @@ def _checked(rules: Sequence[Rule]) -> tuple[Rule, ...]:
         if name in names[:number]:
             raise InvalidInputError(f"rules[{number}].event", f"two rules have the event {name!r}")
     return tuple(rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one change of a batch brought: its events, or why it was refused; `is_kept` if it was committed."""
+
+    events: tuple[Event, ...]
+    error: InvalidInputError | None
+    is_kept: bool
+
+
+class _RefusedError(Exception):
+    """A batch that is refused whole, with what was found of each change."""
+
+    def __init__(self, found: list[tuple[list[Applied], InvalidInputError | None]]) -> None:
+        super().__init__()
+        self.found = found
+
+
+def _read_or_refuse(change: Change | dict[str, Any]) -> tuple[Change | None, InvalidInputError | None]:
+    try:
+        return read_change(change), None
+    except InvalidInputError as error:
+        return None, error
 
 
 class Engine:
@@ -89,6 +122,7 @@ class Engine:
         self.delivery = delivery or DeliverySettings()
         self.rules = _checked(rules)
         self._clock = clock
+        self._snapshots = Snapshots()
         self._signals = Namespace()
         self.enqueued = Signal(
             "Sent after a commit that may have left deliveries due, with no arguments but the engine."
@@ -138,32 +172,71 @@ class Engine:
     def apply_all(self, changes: Iterable[Change | dict[str, Any]]) -> list[Event]:
         """Applies several changes in one transaction: all of them, or none and the first one's error."""
         parsed = [read_change(change) for change in changes]
-        applied = self._retrying(lambda connection: self._apply_in(connection, parsed))
-        for one in applied:
-            if one.refused is not None:
-                log.error("chainbell.evaluation_refused", field=one.refused.field, reason=one.refused.reason)
-        fired = [event for one in applied if not one.is_replay for event in one.events]
-        self._announce(fired)
+        unit, applied = self._retrying(lambda unit: [one for change in parsed for one in unit.apply(change)])
+        self._after_commit(unit, applied)
         return [event for one in applied for event in one.events]
+
+    def apply_many(self, changes: Iterable[Change | dict[str, Any]], *, keep_good: bool = True) -> list[Outcome]:
+        """Applies many changes in one transaction and says of each what it brought or why it was refused.
+
+        With `keep_good` the others stand; without, one refused change refuses all (`Outcome.is_kept` tells).
+        """
+        read = [_read_or_refuse(change) for change in changes]
+
+        def work(unit: UnitOfWork) -> list[tuple[list[Applied], InvalidInputError | None]]:
+            unit.lock(change for change, _ in read if change is not None)
+            found: list[tuple[list[Applied], InvalidInputError | None]] = []
+            for change, error in read:
+                try:
+                    found.append(([], error) if change is None else (unit.apply(change), None))
+                except InvalidInputError as refused:
+                    found.append(([], refused))
+            if not keep_good and any(error for _, error in found):
+                raise _RefusedError(found)
+            return found
+
+        try:
+            unit, found = self._retrying(work)
+        except _RefusedError as refused:
+            return [Outcome((), error, is_kept=False) for _, error in refused.found]
+        self._after_commit(unit, [one for applied, _ in found for one in applied])
+        return [
+            Outcome(tuple(event for one in applied for event in one.events), error, is_kept=error is None)
+            for applied, error in found
+        ]
 
     def preview(self, change: Change | dict[str, Any]) -> list[Event]:
         """What the change would fire; nothing is kept."""
         parsed = read_change(change)
         with self.database.read() as connection:
-            return list(preview_change(connection, parsed, self.rules))
+            unit = UnitOfWork(connection, self._snapshots, self.rules, self._clock(), lock=False)
+            return [event for one in unit.apply(parsed) for event in one.events]
 
-    def _apply_in(self, connection: Connection, changes: list[Change]) -> list[Applied]:
-        now = self._clock()
-        return [one for change in changes for one in apply_change(connection, change, self.rules, now)]
-
-    def _retrying(self, work: Callable[[Connection], list[Applied]]) -> list[Applied]:
-        for _ in range(ATTEMPTS_ON_CONFLICT):
+    def _retrying(self, work: Callable[[UnitOfWork], T]) -> tuple[UnitOfWork, T]:
+        """The work done and committed; done anew where another writer came first, a bounded number of times."""
+        for attempt in range(ATTEMPTS_ON_CONFLICT):
             try:
                 with self.database.write() as connection:
-                    return work(connection)
-            except (VersionConflictError, IntegrityError) as error:
+                    unit = UnitOfWork(connection, self._snapshots, self.rules, self._clock())
+                    result = work(unit)
+                    unit.flush()
+                unit.committed()
+                return unit, result
+            except (VersionConflictError, IntegrityError, OperationalError) as error:
+                if isinstance(error, OperationalError) and not is_conflict(error):
+                    raise
                 conflict = error
+                sleep(uniform(0, PAUSE_ON_CONFLICT * 2**attempt))  # noqa: S311  so that two writers part
         raise ConflictError(f"other writers kept changing the project; nothing was kept ({conflict})")
+
+    def _after_commit(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:
+        fired: list[Event] = []
+        for one in applied:
+            if one.refused is not None:
+                log.error("chainbell.evaluation_refused", field=one.refused.field, reason=one.refused.reason)
+            if not one.is_replay:
+                fired += one.events
+        self._announce(fired)
 
     # --- signals out ------------------------------------------------------------------------------------------------
 
@@ -215,7 +288,7 @@ class Engine:
         with self.database.read() as connection:
             key = self._project_key(connection, project, account)
             stored = projects.read(connection, key).project
-            trail = tuple(FeverPoint(**point) for point in projects.fever_points(connection, key))
+            trail = tuple(FeverPoint(**point) for point in history.fever_points(connection, key))
         at = as_of or stored.evaluated_at or stored.calendar.opening(stored.start_date)
         if at.tzinfo is None:
             raise InvalidInputError("asOf", "an instant needs a time zone")
@@ -227,17 +300,17 @@ class Engine:
     def baselines(self, project: HostId, *, account: HostId | None = None) -> list[Baseline]:
         """Every baseline of a project, the first one first, each with what it changed."""
         with self.database.read() as connection:
-            kept = projects.baselines(connection, self._project_key(connection, project, account))
-        return history(kept)
+            kept = history.baselines(connection, self._project_key(connection, project, account))
+        return baselines_of(kept)
 
     def _project_key(self, connection: Connection, project: HostId, account: HostId | None) -> int:
         try:
-            key = projects.find_key(connection, project, account)
+            located = projects.locate(connection, project, account)
         except AmbiguousProjectError:
             raise InvalidInputError("account", f"several accounts have a project {project!r}; name one") from None
-        if key is None:
+        if located is None:
             raise InvalidInputError("projectId", f"there is no project {project!r}")
-        return key
+        return located.key
 
     def resolve_project_id(self, text: str) -> HostId:
         """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""
@@ -245,7 +318,7 @@ class Engine:
         with self.database.read() as connection:
             for candidate in candidates:
                 try:
-                    if projects.find_key(connection, candidate, None) is not None:
+                    if projects.locate(connection, candidate, None) is not None:
                         return candidate
                 except AmbiguousProjectError:
                     return candidate

@@ -55,6 +55,7 @@ def evaluate(
     """Decides what the step from `before` to `after` at the instant `now` means. Pure: nothing else is consulted."""
     step = Transition(before, after, now, cause)
     latches: dict[LatchKey, Latch] = dict(after.latches)
+    moved = False
     events: list[Event] = []
     for rule in rules:
         firings: list[Firing] = []
@@ -64,6 +65,7 @@ def evaluate(
                 firings.append(decision)
             elif not latches.get(key, Latch()).armed:
                 latches[key] = replace(latches[key], armed=True)
+                moved = True
         for firing in sorted(firings, key=lambda firing: id_order(firing.subject)):
             occurrence = firing.occurrence
             if rule.latched or occurrence is None:
@@ -72,8 +74,10 @@ def evaluate(
                     continue
                 occurrence = latch.count + 1
                 latches[(rule.event, firing.subject)] = Latch(occurrence, armed=not rule.latched)
+                moved = True
             events.append(_event(step, rule, firing, occurrence))
-    evaluated = replace(after, latches=MappingProxyType(latches), evaluated_at=step.evaluated_at)
+    kept = MappingProxyType(latches) if moved else after.latches
+    evaluated = replace(after, latches=kept, evaluated_at=step.evaluated_at)
     return Evaluation(evaluated, tuple(events), step.assessment)
 
 

@@ -1,8 +1,10 @@
 """What is kept: tables, projects, events, the outbox, sealed secrets. Synchronous; callers bring the transaction."""
 
-from chainbell.storage.database import Database, DatabaseUrlError
+from chainbell.storage.database import Database, DatabaseUrlError, is_conflict
+from chainbell.storage.history import FeverPoint
 from chainbell.storage.outbox import Claim, NewDelivery, Settlement
-from chainbell.storage.projects import AmbiguousProjectError, StoredProject, VersionConflictError
+from chainbell.storage.projects import AmbiguousProjectError, Located, StoredProject
+from chainbell.storage.saving import VersionConflictError
 from chainbell.storage.secrets import KeyRing, KeyRingError, generate_key, key_file_beside
 from chainbell.storage.tables import METADATA
 from chainbell.storage.webhooks import Webhook
@@ -13,13 +15,16 @@ __all__ = [
     "Claim",
     "Database",
     "DatabaseUrlError",
+    "FeverPoint",
     "KeyRing",
     "KeyRingError",
+    "Located",
     "NewDelivery",
     "Settlement",
     "StoredProject",
     "VersionConflictError",
     "Webhook",
     "generate_key",
+    "is_conflict",
     "key_file_beside",
 ]

@@ -5,10 +5,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from chainbell.storage.tables import METADATA
+
+CONFLICTS = {"40001", "40P01"}
+"""PostgreSQL's states of a transaction that may be done anew: serialization failure, deadlock."""
+
+
+def is_conflict(error: OperationalError) -> bool:
+    """Whether the database gave up on the transaction because of another one."""
+    return getattr(error.orig, "sqlstate", None) in CONFLICTS
+
 
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another."""

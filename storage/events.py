@@ -4,31 +4,43 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from chainbell.rules import Event, HostId
 from chainbell.storage.tables import ChangeRow, EventRow, table
 
 CHANGES, EVENTS = table(ChangeRow), table(EventRow)
 
+_ADD_CHANGE = insert(CHANGES).returning(CHANGES.c.key)
+_ADD_CHANGES = insert(CHANGES).returning(CHANGES.c.key, sort_by_parameter_order=True)
+_ADD_EVENTS = insert(EVENTS)
+_FIND_CHANGE = select(CHANGES.c.key).where(
+    CHANGES.c.project_key == bindparam("project_key"), CHANGES.c.change_id == bindparam("change_id")
+)
+
 
 def find_change(connection: Connection, project_key: int, change_id: str) -> int | None:
     """The key of a change of this id that was applied before; None if there was none."""
-    same = (CHANGES.c.project_key == project_key) & (CHANGES.c.change_id == change_id)
-    key: int | None = connection.scalar(select(CHANGES.c.key).where(same))
+    key: int | None = connection.scalar(_FIND_CHANGE, {"project_key": project_key, "change_id": change_id})
     return key
 
 
-def add_change(
-    connection: Connection, project_key: int, change_id: str | None, kind: str, at: datetime, body: dict[str, Any]
-) -> int:
-    """Keeps an accepted change and returns its key; raises IntegrityError if one of this id was kept meanwhile."""
-    values = {"project_key": project_key, "change_id": change_id, "kind": kind, "at": at, "body": body}
-    key: int = connection.scalars(insert(CHANGES).values(values).returning(CHANGES.c.key)).one()
-    return key
+def add_changes(
+    connection: Connection, changes: Sequence[tuple[int, str | None, str, datetime, dict[str, Any]]]
+) -> list[int]:
+    """Keeps accepted changes (project key, change id, kind, instant, body) and returns their keys in this order.
+
+    Raises IntegrityError if one of this id was kept meanwhile.
+    """
+    names = ("project_key", "change_id", "kind", "at", "body")
+    rows = [dict(zip(names, change, strict=True)) for change in changes]
+    if len(rows) == 1:
+        return list(connection.scalars(_ADD_CHANGE, rows[0]))
+    return list(connection.scalars(_ADD_CHANGES, rows))
 
 
-def add_events(connection: Connection, project_key: int, change_key: int, events: Sequence[Event]) -> None:
+def add_events(connection: Connection, events: Sequence[tuple[int, int, Event]]) -> None:
+    """Keeps events (project key, change key, event) in the order in which they fired."""
     if not events:
         return
     rows = [
@@ -44,9 +56,9 @@ def add_events(connection: Connection, project_key: int, change_key: int, events
             "data": dict(event.data),
             "why": dict(event.why),
         }
-        for event in events
+        for project_key, change_key, event in events
     ]
-    connection.execute(insert(EVENTS), rows)
+    connection.execute(_ADD_EVENTS, rows)
 
 
 def events_of_change(connection: Connection, change_key: int) -> list[Event]:

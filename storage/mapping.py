@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from datetime import date, time
+from functools import lru_cache
 from typing import Any
 
-from chainbell.rules import Calendar, Deliverable, HostId, Milestone, Person, Project, Task, TaskStatus, ZonePolicy
+from chainbell.rules import Calendar, Deliverable, Milestone, Person, Project, Task, TaskStatus, ZonePolicy
 
 
-def task_from(row: Any, people: dict[HostId | None, Person]) -> Task:
+def task_from(row: Any, assigned_to: Person | None) -> Task:
     return Task(
         row.id,
         row.name,
@@ -23,7 +24,7 @@ def task_from(row: Any, people: dict[HostId | None, Person]) -> Task:
         row.finished_at,
         row.updated_at,
         row.revision,
-        people.get(row.assigned_to_id),
+        assigned_to,
         row.not_before,
     )
 
@@ -40,11 +41,21 @@ def task_columns(key: int, position: int, task: Task) -> dict[str, Any]:
     }
 
 
-def project_columns(project: Project) -> dict[str, Any]:
-    calendar, zones = project.calendar, asdict(project.zones)
+def state_columns(project: Project) -> dict[str, Any]:
+    """What changes with every report and evaluation."""
+    return {
+        "status": project.status.value,
+        "revision": project.revision,
+        "updated_at": project.updated_at,
+        "evaluated_at": project.evaluated_at,
+    }
+
+
+def plan_columns(project: Project) -> dict[str, Any]:
+    """What a baseline fixes."""
+    calendar = project.calendar
     return {
         "name": project.name,
-        "status": project.status.value,
         "start_date": project.start_date,
         "target_end_date": project.target_end_date,
         "manager_id": project.manager.id if project.manager else None,
@@ -55,24 +66,31 @@ def project_columns(project: Project) -> dict[str, Any]:
             "hours": [[opens.isoformat(), closes and closes.isoformat()] for opens, closes in calendar.hours],
             "time_zone": calendar.time_zone,
         },
-        "zones": zones,
+        "zones": asdict(project.zones),
         "baseline": project.baseline,
-        "revision": project.revision,
-        "updated_at": project.updated_at,
-        "evaluated_at": project.evaluated_at,
     }
 
 
 def calendar_from(origin: date, kept: Any) -> Calendar:
+    """The calendar of a row; most projects share a few, and a calendar is a value, so each is made once."""
+    hours = tuple((opens, closes) for opens, closes in kept["hours"])
+    return _calendar(origin, tuple(kept["working_days"]), tuple(kept["holidays"]), hours, kept["time_zone"])
+
+
+@lru_cache(maxsize=256)
+def _calendar(
+    origin: date,
+    working_days: tuple[int, ...],
+    holidays: tuple[str, ...],
+    hours: tuple[tuple[str, str | None], ...],
+    time_zone: str,
+) -> Calendar:
     return Calendar(
         origin,
-        frozenset(kept["working_days"]),
-        frozenset(date.fromisoformat(day) for day in kept["holidays"]),
-        tuple(
-            (time.fromisoformat(opens), time.fromisoformat(closes) if closes else None)
-            for opens, closes in kept["hours"]
-        ),
-        kept["time_zone"],
+        frozenset(working_days),
+        frozenset(date.fromisoformat(day) for day in holidays),
+        tuple((time.fromisoformat(opens), time.fromisoformat(closes) if closes else None) for opens, closes in hours),
+        time_zone,
     )
 
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from chainbell.rules import HostId
 from chainbell.storage.tables import AttemptRow, WebhookRow, table
 
 WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
+_ALL = select(WEBHOOKS).order_by(WEBHOOKS.c.created_at, WEBHOOKS.c.id)
+_OF_ACCOUNT = _ALL.where(WEBHOOKS.c.account_id == bindparam("account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,9 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
 
 def webhooks(connection: Connection, account_id: HostId | None = None) -> list[Webhook]:
     """The registrations of one account, or all, oldest first."""
-    query = select(WEBHOOKS).order_by(WEBHOOKS.c.created_at, WEBHOOKS.c.id)
-    if account_id is not None:
-        query = query.where(WEBHOOKS.c.account_id == account_id)
-    return [_webhook(row) for row in connection.execute(query)]
+    if account_id is None:
+        return [_webhook(row) for row in connection.execute(_ALL)]
+    return [_webhook(row) for row in connection.execute(_OF_ACCOUNT, {"account": account_id})]
 
 
 def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:

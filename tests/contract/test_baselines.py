@@ -14,9 +14,9 @@ from tests.plans import MONDAY, line_plan, task_update
 
 def stored(engine: Engine) -> Any:
     with engine.database.read() as connection:
-        key = projects.find_key(connection, 1, None)
-        assert key is not None
-        return projects.read(connection, key).project
+        located = projects.locate(connection, 1, None)
+        assert located is not None
+        return projects.read(connection, located.key).project
 
 
 DERIVED = {

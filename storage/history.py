@@ -1,0 +1,72 @@
+"""What a project leaves behind: the plan document of each baseline, the points of its fever chart."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from chainbell.rules import Assessment, Project
+from chainbell.storage.tables import BaselineRow, FeverPointRow, table
+
+FEVER_POINTS, BASELINES = table(FeverPointRow), table(BaselineRow)
+
+
+class FeverPoint(NamedTuple):
+    """A point of the fever chart; percentages."""
+
+    baseline: int
+    completion: float
+    consumption: float
+    zone: str
+
+
+_LAST_POINT = (
+    select(*(FEVER_POINTS.c[name] for name in FeverPoint._fields))
+    .where(FEVER_POINTS.c.project_key == bindparam("key"))
+    .order_by(FEVER_POINTS.c.key.desc())
+    .limit(1)
+)
+
+
+def keep_baseline(connection: Connection, key: int, number: int, made_at: datetime, plan: dict[str, Any]) -> None:
+    connection.execute(insert(BASELINES).values(project_key=key, number=number, made_at=made_at, plan=plan))
+
+
+def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] | None:
+    """The plan document of a baseline."""
+    same = (BASELINES.c.project_key == key) & (BASELINES.c.number == number)
+    plan: dict[str, Any] | None = connection.scalar(select(BASELINES.c.plan).where(same))
+    return plan
+
+
+def baselines(connection: Connection, key: int) -> list[tuple[int, datetime, dict[str, Any]]]:
+    """Number, instant and plan document of every baseline, the first one first."""
+    columns = (BASELINES.c.number, BASELINES.c.made_at, BASELINES.c.plan)
+    rows = connection.execute(select(*columns).where(BASELINES.c.project_key == key).order_by(BASELINES.c.number))
+    return [(row.number, row.made_at, row.plan) for row in rows]
+
+
+def fever_point(project: Project, seen: Assessment) -> FeverPoint:
+    """Where the project stands on its fever chart."""
+    return FeverPoint(project.baseline, seen.completion, seen.project.consumption, seen.zone.value)
+
+
+def add_fever_points(connection: Connection, key: int, points: Sequence[tuple[datetime, FeverPoint]]) -> None:
+    """Keeps points of the chart; the caller leaves out those that did not move."""
+    if points:
+        rows = [{"project_key": key, "at": at, **point._asdict()} for at, point in points]
+        connection.execute(insert(FEVER_POINTS), rows)
+
+
+def last_point(connection: Connection, key: int) -> FeverPoint | None:
+    """The newest point of a project's fever chart."""
+    point = connection.execute(_LAST_POINT, {"key": key}).first()
+    return None if point is None else FeverPoint(*point)
+
+
+def fever_points(connection: Connection, key: int) -> list[dict[str, Any]]:
+    """The fever chart's trail, oldest first: at, baseline, completion and consumption in percent, zone."""
+    columns = [FEVER_POINTS.c[name] for name in ("at", "baseline", "completion", "consumption", "zone")]
+    rows = connection.execute(select(*columns).where(FEVER_POINTS.c.project_key == key).order_by(FEVER_POINTS.c.key))
+    return [dict(row) for row in rows.mappings()]

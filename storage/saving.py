@@ -1,0 +1,139 @@
+"""Projects into the tables: written by difference, serialised by a version.
+
+Statements are built once; only their parameters differ from call to call.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, update
+
+from chainbell.rules import Latch, Project
+from chainbell.storage.mapping import milestone_columns, plan_columns, state_columns, task_columns
+from chainbell.storage.tables import (
+    BufferRow,
+    ChainRow,
+    Kept,
+    LatchRow,
+    LinkRow,
+    MilestoneRow,
+    PersonRow,
+    ProjectRow,
+    TaskRow,
+    table,
+)
+
+PROJECTS, PEOPLE, TASKS, LATCHES = table(ProjectRow), table(PersonRow), table(TaskRow), table(LatchRow)
+
+
+class VersionConflictError(Exception):
+    """Another writer changed the project between our read and our write."""
+
+
+_UPDATE = update(PROJECTS).where(PROJECTS.c.key == bindparam("at_key"), PROJECTS.c.version == bindparam("at_version"))
+_UPDATE_TASK = update(TASKS).where(TASKS.c.project_key == bindparam("at_key"), TASKS.c.id == bindparam("at_id"))
+_UPDATE_LATCH = update(LATCHES).where(
+    LATCHES.c.project_key == bindparam("at_key"),
+    LATCHES.c.event == bindparam("at_event"),
+    LATCHES.c.subject == bindparam("at_subject"),
+)
+
+
+def insert_project(connection: Connection, project: Project) -> int:
+    """A new project's row, version 0; its parts follow with `save`. Raises IntegrityError if it exists already."""
+    values = {**plan_columns(project), **state_columns(project)}
+    values |= {"account_id": project.account_id, "id": project.id, "version": 0}
+    key: int = connection.scalars(insert(PROJECTS).values(values).returning(PROJECTS.c.key)).one()
+    return key
+
+
+def save(connection: Connection, key: int, version: int, before: Project | None, after: Project) -> None:
+    """Writes what differs. Raises VersionConflictError if the project is no longer at `version`."""
+    is_new_baseline = before is None or before.baseline != after.baseline
+    columns = state_columns(after) if not is_new_baseline else {**plan_columns(after), **state_columns(after)}
+    found = connection.execute(_UPDATE, {"at_key": key, "at_version": version, "version": version + 1, **columns})
+    if found.rowcount != 1:
+        raise VersionConflictError(after.id)
+    if before is None or is_new_baseline:
+        _write_baseline(connection, key, after)
+    else:
+        _write_tasks(connection, key, before, after)
+        if before.milestones is not after.milestones:
+            _replace(connection, MilestoneRow, key, milestone_columns(after))
+    _write_latches(connection, key, {} if before is None else before.latches, after)
+
+
+def _replace(connection: Connection, kind: type[Kept], key: int, rows: list[dict[str, Any]]) -> None:
+    target = table(kind)
+    connection.execute(delete(target).where(target.c.project_key == key))
+    if rows:
+        connection.execute(insert(target), [{"project_key": key, **row} for row in rows])
+
+
+def _write_baseline(connection: Connection, key: int, after: Project) -> None:
+    """A first plan or a re-plan: everything the plan says is written anew."""
+    _write_people(connection, after)
+    tasks = [task_columns(key, position, task) for position, task in enumerate(after.tasks)]
+    _replace(connection, TaskRow, key, tasks)
+    links: list[dict[str, Any]] = [
+        {"position": n, "predecessor": link.predecessor, "successor": link.successor, "type": link.type.value}
+        | {"lag": link.lag, "resource": link.resource}
+        for n, link in enumerate(after.network.links)
+    ]
+    _replace(connection, LinkRow, key, links)
+    chains = [
+        {"id": c.id, "position": n, "kind": c.kind.value, "tasks": list(c.tasks), "joins": c.joins}
+        for n, c in enumerate(after.chains)
+    ]
+    _replace(connection, ChainRow, key, chains)
+    buffers: list[dict[str, Any]] = [
+        {"id": b.id, "position": n, "chain": b.chain, "size": b.size, "measure": b.measure.value}
+        for n, b in enumerate(after.buffers)
+    ]
+    _replace(connection, BufferRow, key, buffers)
+    _replace(connection, MilestoneRow, key, milestone_columns(after))
+
+
+def _write_people(connection: Connection, after: Project) -> None:
+    """The people a plan names, in the order of their ids so that two writers never wait for each other."""
+    people = {task.assigned_to.id: task.assigned_to for task in after.tasks if task.assigned_to}
+    if after.manager:
+        people[after.manager.id] = after.manager
+    for person_id in sorted(people, key=str):
+        person = people[person_id]
+        same = (PEOPLE.c.account_id == after.account_id) & (PEOPLE.c.id == person.id)
+        values = {"name": person.name, "email": person.email}
+        if connection.execute(update(PEOPLE).where(same).values(values)).rowcount == 0:
+            connection.execute(insert(PEOPLE).values(account_id=after.account_id, id=person.id, **values))
+
+
+def _write_tasks(connection: Connection, key: int, before: Project, after: Project) -> None:
+    changed = [
+        {"at_key": key, "at_id": new.id, **task_columns(key, position, new)}
+        for position, (old, new) in enumerate(zip(before.tasks, after.tasks, strict=True))
+        if old is not new
+    ]
+    if changed:
+        connection.execute(_UPDATE_TASK, changed if len(changed) > 1 else changed[0])
+
+
+def _write_latches(connection: Connection, key: int, before: Mapping[Any, Latch], after: Project) -> None:
+    if before is after.latches:
+        return
+    if before and not after.latches:
+        connection.execute(delete(LATCHES).where(LATCHES.c.project_key == key))
+    changed = [(name, latch) for name, latch in after.latches.items() if before.get(name) != latch]
+    known = [(name, latch) for name, latch in changed if name in before]
+    if known:
+        names = [
+            {"at_key": key, "at_event": event, "at_subject": subject, "fired": latch.count, "armed": latch.armed}
+            for (event, subject), latch in known
+        ]
+        connection.execute(_UPDATE_LATCH, names)
+    rows = [
+        {"project_key": key, "event": event, "subject": subject, "fired": latch.count, "armed": latch.armed}
+        for (event, subject), latch in changed
+        if (event, subject) not in before
+    ]
+    if rows:
+        connection.execute(insert(LATCHES), rows)
