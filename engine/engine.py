@@ -15,6 +15,7 @@ from blinker import Namespace, Signal
 from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from chainbell.delivery import (
     Clock,
@@ -32,8 +33,10 @@ from chainbell.engine.documents import invalid
 from chainbell.engine.errors import ConflictError, InvalidInputError
 from chainbell.engine.logs import log, log_event, log_fenced, log_settled
 from chainbell.engine.plan_documents import PlanDocument, read_plan
+from chainbell.engine.sessions import joined_connection, wait_for_commit
 from chainbell.engine.snapshots import Snapshots
 from chainbell.engine.status import FeverPoint, ProjectReport, report
+from chainbell.engine.watching import watch
 from chainbell.rules import CATALOGUE, CalendarRangeError, Event, HostId, Rule
 from chainbell.storage import (
     AmbiguousProjectError,
@@ -161,20 +164,51 @@ class Engine:
             raise invalid(error) from None
         return self.apply(change)
 
-    def apply(self, change: Change | dict[str, Any]) -> list[Event]:
+    def apply(self, change: Change | dict[str, Any], *, session: Session | Connection | None = None) -> list[Event]:
         """Applies one change durably and returns its events; with a `changeId` seen before, those it brought then.
 
-        Raises InvalidInputError (and StaleChange) naming field and reason, ConflictError when other writers keep
-        winning; the database is then unchanged.
-        """
-        return self.apply_all([read_change(change)])
+        With a `session` (or a connection) the change joins the host's transaction: nothing is committed here, a
+        rollback of the host takes state, events and deliveries along, and signals wait for the session's commit.
 
-    def apply_all(self, changes: Iterable[Change | dict[str, Any]]) -> list[Event]:
+        Raises InvalidInputError (and StaleChange) naming field and reason, ConflictError when other writers keep
+        winning; nothing of the change is then written.
+        """
+        return self.apply_all([change], session=session)
+
+    def apply_all(
+        self, changes: Iterable[Change | dict[str, Any]], *, session: Session | Connection | None = None
+    ) -> list[Event]:
         """Applies several changes in one transaction: all of them, or none and the first one's error."""
         parsed = [read_change(change) for change in changes]
+        if session is not None:
+            return self._apply_joined(parsed, session)
         unit, applied = self._retrying(lambda unit: [one for change in parsed for one in unit.apply(change)])
         self._after_commit(unit, applied)
         return [event for one in applied for event in one.events]
+
+    def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
+        unit = UnitOfWork(joined_connection(session), self._snapshots, self.rules, self._clock())
+        try:
+            applied = [one for change in changes for one in unit.apply(change)]
+            unit.flush()
+        except (VersionConflictError, IntegrityError) as error:
+            raise ConflictError(f"another writer came first; roll back and try again ({error})") from error
+        if isinstance(session, Session):
+            wait_for_commit(session, self._announce_joined, unit, applied)
+        return [event for one in applied for event in one.events]
+
+    def _announce_joined(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:
+        unit.committed()
+        self._after_commit(unit, applied)
+
+    def watch(self, sessions: Any) -> None:
+        """Applies what a host edits on chainbell's own rows through these ORM sessions, in the same flush.
+
+        `sessions` is a Session class, a sessionmaker or one session. `TaskRow.status`, `.remaining` and `.percent`,
+        `ProjectRow.status` and `MilestoneRow.achieved_at` may be edited; InvalidInputError from the flush refuses the
+        rest. `session.info["chainbell_by"]` may name the person.
+        """
+        watch(sessions, lambda changes, session: self.apply_all(changes, session=session), self._clock)
 
     def apply_many(self, changes: Iterable[Change | dict[str, Any]], *, keep_good: bool = True) -> list[Outcome]:
         """Applies many changes in one transaction and says of each what it brought or why it was refused.

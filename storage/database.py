@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateSchema
 
-from chainbell.storage.tables import METADATA
+from chainbell.storage.tables import METADATA, SCHEMA
 
 CONFLICTS = {"40001", "40P01"}
 """PostgreSQL's states of a transaction that may be done anew: serialization failure, deadlock."""
@@ -73,6 +74,8 @@ class Database:
         with self.write() as connection:
             if not self.is_sqlite:  # SQLite has one writer; on PostgreSQL the others wait here
                 connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
+                if SCHEMA is not None:
+                    connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
             METADATA.create_all(connection)
 
     @contextmanager

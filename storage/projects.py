@@ -9,7 +9,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, false, select, update
 
 from chainbell.rules import (
     Buffer,
@@ -86,6 +86,7 @@ _PEOPLE = select(PEOPLE).where(
     PEOPLE.c.account_id.in_(bindparam("accounts", expanding=True)),
     PEOPLE.c.id.in_(bindparam("people", expanding=True)),
 )
+_NOTHING = update(PROJECTS).where(false()).values(version=PROJECTS.c.version)
 
 
 def locate(
@@ -110,6 +111,11 @@ def lock_all(connection: Connection, project_ids: Iterable[HostId]) -> None:
     """Locks the rows of several projects in the order of their keys, so that two batches never wait for each other."""
     if connection.dialect.name != "sqlite":
         connection.execute(_BY_IDS.with_for_update(), {"ids": list(project_ids)}).all()
+
+
+def begin_writing(connection: Connection) -> None:
+    """Makes the transaction a writer by a statement that changes nothing."""
+    connection.execute(_NOTHING)
 
 
 def active_keys(connection: Connection, account_id: HostId | None = None) -> list[int]:

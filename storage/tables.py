@@ -4,6 +4,7 @@ Coordinates (working days) are kept beside instants so that reading a portfolio 
 use SQLAlchemy Core on `Row.__table__`; the classes are for declaring, migrating and browsing.
 """
 
+import os
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -24,15 +25,21 @@ from sqlmodel import Field, SQLModel
 from chainbell.rules import HostId
 from chainbell.storage.types import HostIdType, Instant
 
+PREFIX = os.environ.get("CHAINBELL_TABLE_PREFIX", "chainbell_")
+SCHEMA = os.environ.get("CHAINBELL_SCHEMA") or None
+"""Where the tables live beside a host's own: read once, when this module is first imported."""
+
+QUALIFIED = PREFIX if SCHEMA is None else f"{SCHEMA}.{PREFIX}"
+
 METADATA = MetaData(
+    schema=SCHEMA,
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
-    }
+    },
 )
-PREFIX = "chainbell_"
 
 
 class Kept(SQLModel, registry=registry(metadata=METADATA)):
@@ -45,11 +52,12 @@ class Kept(SQLModel, registry=registry(metadata=METADATA)):
 
 
 def _project_key() -> Any:
-    return Field(primary_key=True, foreign_key=f"{PREFIX}project.key", ondelete="CASCADE")
+    return Field(primary_key=True, foreign_key=f"{QUALIFIED}project.key", ondelete="CASCADE")
 
 
 class ProjectRow(Kept, table=True):
-    __table_args__ = (UniqueConstraint("account_id", "id"),)
+    # Keys are never used again: a snapshot in memory is told by key and version.
+    __table_args__ = (UniqueConstraint("account_id", "id"), {"sqlite_autoincrement": True})
 
     key: int | None = Field(default=None, primary_key=True)
     account_id: HostId = Field(sa_type=HostIdType)
@@ -158,7 +166,7 @@ class FeverPointRow(Kept, table=True):
     """One point of the fever chart for each evaluation that moved it; percentages."""
 
     key: int | None = Field(default=None, primary_key=True)
-    project_key: int = Field(foreign_key=f"{PREFIX}project.key", ondelete="CASCADE", index=True)
+    project_key: int = Field(foreign_key=f"{QUALIFIED}project.key", ondelete="CASCADE", index=True)
     baseline: int
     at: datetime = Field(sa_type=Instant)
     completion: float
@@ -172,7 +180,7 @@ class ChangeRow(Kept, table=True):
     __table_args__ = (UniqueConstraint("project_key", "change_id"),)
 
     key: int | None = Field(default=None, primary_key=True)
-    project_key: int = Field(foreign_key=f"{PREFIX}project.key", ondelete="CASCADE")
+    project_key: int = Field(foreign_key=f"{QUALIFIED}project.key", ondelete="CASCADE")
     change_id: str | None = Field(max_length=255)
     kind: str
     at: datetime = Field(sa_type=Instant)
@@ -184,8 +192,8 @@ class EventRow(Kept, table=True):
 
     position: int | None = Field(default=None, primary_key=True)
     id: str = Field(unique=True, max_length=36)
-    project_key: int = Field(foreign_key=f"{PREFIX}project.key", ondelete="CASCADE")
-    change_key: int = Field(foreign_key=f"{PREFIX}change.key", ondelete="CASCADE", index=True)
+    project_key: int = Field(foreign_key=f"{QUALIFIED}project.key", ondelete="CASCADE")
+    change_key: int = Field(foreign_key=f"{QUALIFIED}change.key", ondelete="CASCADE", index=True)
     account_id: HostId = Field(sa_type=HostIdType)
     project_id: HostId = Field(sa_type=HostIdType)
     name: str = Field(max_length=64)
@@ -223,7 +231,7 @@ class DeliveryRow(Kept, table=True):
     __table_args__ = (UniqueConstraint("webhook_id", "event_id"), Index(None, "state", "next_attempt_at"))
 
     id: str = Field(primary_key=True, max_length=64)
-    webhook_id: str = Field(sa_column_args=(ForeignKey(f"{PREFIX}webhook.id", ondelete="CASCADE"),), max_length=64)
+    webhook_id: str = Field(sa_column_args=(ForeignKey(f"{QUALIFIED}webhook.id", ondelete="CASCADE"),), max_length=64)
     event_id: str | None = Field(max_length=36)
     event: str = Field(max_length=64)
     body: bytes = Field(sa_type=LargeBinary)
@@ -240,7 +248,7 @@ class AttemptRow(Kept, table=True):
     """One HTTP request: numbered from 1 within its delivery, without gaps."""
 
     __table_args__ = (
-        ForeignKeyConstraint(["delivery_id"], [f"{PREFIX}delivery.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["delivery_id"], [f"{QUALIFIED}delivery.id"], ondelete="CASCADE"),
         Index(None, "webhook_id", "started_at"),
     )
 

@@ -25,9 +25,9 @@ def test_rules() -> None:
 
 def test_storage() -> None:
     assert chainbell.storage.__all__ == [
-        "METADATA", "AmbiguousProjectError", "Claim", "Database", "DatabaseUrlError", "KeyRing", "KeyRingError",
-        "NewDelivery", "Settlement", "StoredProject", "VersionConflictError", "Webhook", "generate_key",
-        "key_file_beside",
+        "METADATA", "AmbiguousProjectError", "Claim", "Database", "DatabaseUrlError", "FeverPoint", "KeyRing",
+        "KeyRingError", "Located", "NewDelivery", "Settlement", "StoredProject", "VersionConflictError", "Webhook",
+        "generate_key", "is_conflict", "key_file_beside",
     ]  # fmt: skip
 
 
