@@ -239,7 +239,7 @@ class UnitOfWork:
         if work.found is not None:
             return work.found.key, work.found.version, work.found.project
         assert work.project is not None  # noqa: S101  only those with a project are written
-        return saving.insert_project(self._connection, work.project), 0, None
+        return *saving.insert_project(self._connection, work.project), None
 
     def _enqueue(self, fired: Sequence[Event]) -> None:
         """One delivery for each event and each webhook of its account that asks for it, paused ones too."""

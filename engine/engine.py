@@ -52,6 +52,7 @@ from chainbell.storage import (
     projects,
     webhooks,
 )
+from chainbell.storage.migrations import RevisionError
 from chainbell.storage.types import decode_host_id
 
 ATTEMPTS_ON_CONFLICT = 8
@@ -131,7 +132,10 @@ class Engine:
             "Sent after a commit that may have left deliveries due, with no arguments but the engine."
         )
         try:
-            self.database.create_tables()
+            self.database.prepare()
+        except RevisionError as error:
+            self.database.close()
+            raise InvalidInputError("database", str(error)) from None
         except DatabaseError as error:
             self.database.close()
             raise InvalidInputError("database", f"cannot be opened: {error.orig}") from None

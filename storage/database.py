@@ -9,7 +9,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateSchema
 
-from chainbell.storage.tables import METADATA, SCHEMA
+from chainbell.storage import migrations
+from chainbell.storage.tables import SCHEMA
 
 CONFLICTS = {"40001", "40P01"}
 """PostgreSQL's states of a transaction that may be done anew: serialization failure, deadlock."""
@@ -69,14 +70,33 @@ class Database:
 
         return engine
 
-    def create_tables(self) -> None:
-        """Creates what is missing; existing tables are left as they are."""
+    def prepare(self) -> None:
+        """Creates the tables in an empty database; raises RevisionError where `upgrade` is needed first."""
+        with self.read() as connection:
+            if migrations.revision_of(connection) == migrations.HEAD:
+                return
+        with self._alone() as connection:
+            migrations.prepare(connection)
+
+    def upgrade(self, to: str = migrations.HEAD) -> str | None:
+        """Brings the tables to the newest revision; returns the one that was there, None for an empty database."""
+        with self._alone() as connection:
+            return migrations.upgrade(connection, to)
+
+    def revision(self) -> str | None:
+        """The revision of the tables that are there."""
+        with self.read() as connection:
+            return migrations.revision_of(connection)
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """A transaction that no other process's changes of the schema overlap."""
         with self.write() as connection:
             if not self.is_sqlite:  # SQLite has one writer; on PostgreSQL the others wait here
                 connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
                 if SCHEMA is not None:
                     connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
-            METADATA.create_all(connection)
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

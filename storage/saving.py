@@ -4,6 +4,7 @@ Statements are built once; only their parameters differ from call to call.
 """
 
 from collections.abc import Mapping
+from random import randrange
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
@@ -39,12 +40,16 @@ _UPDATE_LATCH = update(LATCHES).where(
 )
 
 
-def insert_project(connection: Connection, project: Project) -> int:
-    """A new project's row, version 0; its parts follow with `save`. Raises IntegrityError if it exists already."""
+def insert_project(connection: Connection, project: Project) -> tuple[int, int]:
+    """A new project's row, its key and version; its parts follow with `save`. Raises IntegrityError if it is there.
+
+    Versions begin at random: SQLite may use the key of a deleted project again, and snapshots are told by both.
+    """
+    version = randrange(2**30)  # noqa: S311  no secret
     values = {**plan_columns(project), **state_columns(project)}
-    values |= {"account_id": project.account_id, "id": project.id, "version": 0}
+    values |= {"account_id": project.account_id, "id": project.id, "version": version}
     key: int = connection.scalars(insert(PROJECTS).values(values).returning(PROJECTS.c.key)).one()
-    return key
+    return key, version
 
 
 def save(connection: Connection, key: int, version: int, before: Project | None, after: Project) -> None:

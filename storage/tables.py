@@ -56,8 +56,7 @@ def _project_key() -> Any:
 
 
 class ProjectRow(Kept, table=True):
-    # Keys are never used again: a snapshot in memory is told by key and version.
-    __table_args__ = (UniqueConstraint("account_id", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (UniqueConstraint("account_id", "id"),)
 
     key: int | None = Field(default=None, primary_key=True)
     account_id: HostId = Field(sa_type=HostIdType)
@@ -139,7 +138,7 @@ class BufferRow(Kept, table=True):
     position: int
     chain: HostId = Field(sa_type=HostIdType)
     size: float
-    measure: str
+    measure: str = Field(sa_column_kwargs={"server_default": "forecast"})
 
 
 class MilestoneRow(Kept, table=True):

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,9 +12,11 @@ from rich.console import Console
 
 from chainbell.delivery import DeliverySettings, GuardPolicy
 from chainbell.engine.engine import Engine
+from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import configure_logging
 from chainbell.rules import Event
 from chainbell.rules.payload import wire_instant
+from chainbell.storage import Database
 from chainbell.storage.types import decode_host_id
 
 DEFAULT_DATABASE = "sqlite:///chainbell.db"
@@ -65,6 +69,20 @@ def with_global_options_first(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return first + rest
+
+
+@contextmanager
+def open_database(context: typer.Context) -> Iterator[Database]:
+    """The database of the global options, of whatever revision."""
+    settings: Settings = context.obj
+    try:
+        database = Database(settings.database)
+    except ValueError as error:
+        raise InvalidInputError("database", str(error).removeprefix("database: ")) from None
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def open_engine(context: typer.Context, deadline_seconds: float | None = None) -> Engine:

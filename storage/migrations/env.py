@@ -1,0 +1,14 @@
+"""Alembic's environment: runs on the connection that `chainbell.storage.migrations` hands over."""
+
+from alembic import context
+
+from chainbell.storage.tables import METADATA, PREFIX, SCHEMA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    version_table=f"{PREFIX}revision",
+    version_table_schema=SCHEMA,
+    transaction_per_migration=False,
+)
+context.run_migrations()
