@@ -210,11 +210,23 @@ class UnitOfWork:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Writes every project that was changed, with its changes, events, baselines, fever points and deliveries."""
+    def flush(self, connection: Connection | None = None) -> None:
+        """Writes every project that was changed, with its changes, events, baselines, fever points and deliveries.
+
+        A `connection` other than the one that was read from belongs to a transaction in which the caller holds the
+        projects at the versions that were read (`forget_changed`).
+        """
+        if connection is not None:
+            self._connection = connection
         kept: list[tuple[int, Change, tuple[Event, ...]]] = []
+        quiet = self._only_looked_at()
+        for at, keys in quiet.items():
+            saving.touch(self._connection, keys, at)
+        untouched = {key for keys in quiet.values() for key in keys}
         for work in (*self._works.values(), *self._new.values()):
             if work.project is None or not (work.changes or work.looked_at):
+                continue
+            if work.found is not None and work.found.key in untouched:
                 continue
             key, version, before = self._row(work)
             if work.project is not before:
@@ -233,6 +245,32 @@ class UnitOfWork:
             ]
             events.add_events(self._connection, fired_rows)
             self._enqueue([event for _, _, event in fired_rows])
+
+    def _only_looked_at(self) -> dict[datetime, list[int]]:
+        """By instant, the keys of projects of which a re-evaluation changed that instant and nothing else."""
+        quiet: dict[datetime, list[int]] = {}
+        for key, work in self._works.items():
+            before, after = (None if work.found is None else work.found.project), work.project
+            if not work.looked_at or work.changes or work.points or before is None or after is None:
+                continue
+            if after.latches is before.latches and after.evaluated_at is not None:
+                quiet.setdefault(after.evaluated_at, []).append(key)
+        return quiet
+
+    def forget_changed(self, current: Iterable[Located]) -> list[int]:
+        """Leaves out the projects that are not at the version that was read any more; returns those still there."""
+        versions = dict(current)
+        changed = [
+            key for key, work in self._works.items() if work.found is None or versions.get(key) != work.found.version
+        ]
+        for key in changed:
+            del self._works[key]
+        return [key for key in changed if key in versions]
+
+    def written_events(self) -> list[Event]:
+        """The events of all changes of this unit, those of replays left out."""
+        works = (*self._works.values(), *self._new.values())
+        return [event for work in works for _, fired in work.changes for event in fired]
 
     def _row(self, work: _Work) -> tuple[int, int, Project | None]:
         """The key and version to write at, and what is there; a new project's row is made."""

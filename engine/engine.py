@@ -2,8 +2,8 @@
 
 import re
 import secrets as token_source
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from random import uniform
@@ -27,6 +27,8 @@ from chainbell.delivery import (
     system_clock,
 )
 from chainbell.engine.baselines import Baseline, baselines_of
+from chainbell.engine.batch import CHUNK, BatchReport, ChunkReport, Job
+from chainbell.engine.batch import run as run_batch
 from chainbell.engine.changes import Change, Plan, read_change
 from chainbell.engine.commit import Applied, UnitOfWork
 from chainbell.engine.documents import invalid
@@ -49,9 +51,9 @@ from chainbell.storage import (
     history,
     is_conflict,
     key_file_beside,
-    projects,
     webhooks,
 )
+from chainbell.storage import projects as store
 from chainbell.storage.migrations import RevisionError
 from chainbell.storage.types import decode_host_id
 
@@ -243,6 +245,64 @@ class Engine:
             for applied, error in found
         ]
 
+    def reevaluate(
+        self,
+        as_of: datetime | None = None,
+        *,
+        accounts: Sequence[HostId] | None = None,
+        projects: Sequence[HostId] | None = None,
+        workers: int = 1,
+        dask: str | None = None,
+        dry_run: bool = False,
+        on_chunk: Callable[[ChunkReport], None] = lambda report: None,
+    ) -> BatchReport:
+        """Lets time pass for all Active projects, or those named: as of now, or of an instant.
+
+        `workers` are processes on this machine, `dask` is the address of a cluster (PostgreSQL only). Projects already
+        evaluated at that instant are left out, so a second run adds nothing. `on_chunk` hears of each chunk written.
+        Raises InvalidInputError naming the argument.
+        """
+        at = as_of or self._clock()
+        if at.tzinfo is None:
+            raise InvalidInputError("asOf", "an instant needs a time zone")
+        if workers < 1:
+            raise InvalidInputError("workers", f"{workers} is less than 1")
+        if self.database.url.database in (None, "", ":memory:") and (workers > 1 or dask):
+            raise InvalidInputError("workers", "a database in memory belongs to one process")
+        if self.database.is_sqlite and dask:
+            raise InvalidInputError("dask", "a cluster needs PostgreSQL: a SQLite file belongs to one machine")
+        job = Job(self.database.url.render_as_string(hide_password=False), at, self.rules, self._clock(), dry_run)
+        if workers == 1 and dask is None:
+            job = replace(job, database=self.database)
+
+        def announce(report: ChunkReport) -> None:
+            for project_id, reason in report.refused:
+                log.error("chainbell.evaluation_refused", project_id=project_id, reason=reason)
+            if not dry_run:
+                self._announce(list(report.events))
+            on_chunk(report)
+
+        return run_batch(job, self._chunks(at, accounts, projects), announce, workers=workers, dask=dask)
+
+    def count_to_reevaluate(
+        self, as_of: datetime, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
+    ) -> int:
+        """How many projects `reevaluate` would look at."""
+        with self.database.read() as connection:
+            return store.count_to_evaluate(connection, as_of, accounts, projects)
+
+    def _chunks(
+        self, as_of: datetime, accounts: Sequence[HostId] | None, project_ids: Sequence[HostId] | None
+    ) -> Iterator[list[int]]:
+        last = -1
+        while True:
+            with self.database.read() as connection:
+                keys = store.keys_to_evaluate(connection, as_of, last, CHUNK, accounts, project_ids)
+            if not keys:
+                return
+            yield keys
+            last = keys[-1]
+
     def preview(self, change: Change | dict[str, Any]) -> list[Event]:
         """What the change would fire; nothing is kept."""
         parsed = read_change(change)
@@ -325,7 +385,7 @@ class Engine:
         """The state of a project at `as_of`; by default at its last evaluation, before any at its start."""
         with self.database.read() as connection:
             key = self._project_key(connection, project, account)
-            stored = projects.read(connection, key).project
+            stored = store.read(connection, key).project
             trail = tuple(FeverPoint(**point) for point in history.fever_points(connection, key))
         at = as_of or stored.evaluated_at or stored.calendar.opening(stored.start_date)
         if at.tzinfo is None:
@@ -343,7 +403,7 @@ class Engine:
 
     def _project_key(self, connection: Connection, project: HostId, account: HostId | None) -> int:
         try:
-            located = projects.locate(connection, project, account)
+            located = store.locate(connection, project, account)
         except AmbiguousProjectError:
             raise InvalidInputError("account", f"several accounts have a project {project!r}; name one") from None
         if located is None:
@@ -356,7 +416,7 @@ class Engine:
         with self.database.read() as connection:
             for candidate in candidates:
                 try:
-                    if projects.locate(connection, candidate, None) is not None:
+                    if store.locate(connection, candidate, None) is not None:
                         return candidate
                 except AmbiguousProjectError:
                     return candidate

@@ -30,20 +30,41 @@ def compile_network(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
 
     Raises NetworkError for two tasks of one id, a link to an unknown task, or a cycle, naming the tasks in it.
     """
-    positions: dict[HostId, int] = {}
-    for position, task in enumerate(tasks):
-        if task.id in positions:
-            raise NetworkError(f"tasks[{position}].id: two tasks have the id {task.id!r}")
-        positions[task.id] = position
+    positions = {task.id: position for position, task in enumerate(tasks)}
+    if len(positions) < len(tasks):
+        _refuse_twins(tasks)
     before: list[list[Edge]] = [[] for _ in tasks]
     after: list[list[Edge]] = [[] for _ in tasks]
-    for number, link in enumerate(links):
-        for end, task_id in (("from", link.predecessor), ("to", link.successor)):
-            if task_id not in positions:
-                raise NetworkError(f"links[{number}].{end}: there is no task {task_id!r}")
-        first, second = positions[link.predecessor], positions[link.successor]
-        before[second].append((first, link.type, link.lag))
-        after[first].append((second, link.type, link.lag))
+    in_order = True
+    for number, (predecessor, successor, kind, lag, _) in enumerate(links):
+        try:
+            first, second = positions[predecessor], positions[successor]
+        except KeyError:
+            end, task_id = ("from", predecessor) if predecessor not in positions else ("to", successor)
+            raise NetworkError(f"links[{number}].{end}: there is no task {task_id!r}") from None
+        before[second].append((first, kind, lag))
+        after[first].append((second, kind, lag))
+        in_order = in_order and first < second
+    order = list(range(len(tasks))) if in_order else _topological(before, after)
+    if len(order) < len(tasks):
+        cycle = _find_cycle(before, set(range(len(tasks))).difference(order))
+        names = " -> ".join(repr(tasks[position].id) for position in cycle)
+        raise NetworkError(f"links: the tasks form a cycle: {names}")
+    return Network(
+        tuple(links), positions, tuple(order), tuple(tuple(edges) for edges in before), tuple(tuple(e) for e in after)
+    )
+
+
+def _refuse_twins(tasks: Sequence[Task]) -> None:
+    seen: set[HostId] = set()
+    for position, task in enumerate(tasks):
+        if task.id in seen:
+            raise NetworkError(f"tasks[{position}].id: two tasks have the id {task.id!r}")
+        seen.add(task.id)
+
+
+def _topological(before: list[list[Edge]], after: list[list[Edge]]) -> list[int]:
+    """Kahn's order, the earliest in the plan first; tasks of a cycle and behind one are left out."""
     waiting = [len(edges) for edges in before]
     ready = [position for position, count in enumerate(waiting) if count == 0]
     heapify(ready)
@@ -55,21 +76,15 @@ def compile_network(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
             waiting[successor] -= 1
             if waiting[successor] == 0:
                 heappush(ready, successor)
-    if len(order) < len(tasks):
-        cycle = _find_cycle(before, waiting)
-        names = " -> ".join(repr(tasks[position].id) for position in cycle)
-        raise NetworkError(f"links: the tasks form a cycle: {names}")
-    return Network(
-        tuple(links), positions, tuple(order), tuple(tuple(edges) for edges in before), tuple(tuple(e) for e in after)
-    )
+    return order
 
 
-def _find_cycle(before: list[list[Edge]], waiting: list[int]) -> list[int]:
+def _find_cycle(before: list[list[Edge]], stuck: set[int]) -> list[int]:
     """Walks back from any task that never became ready, through others of the kind, until one is met again."""
-    position = next(p for p, count in enumerate(waiting) if count > 0)
+    position = min(stuck)
     trail: list[int] = []
     while position not in trail:
         trail.append(position)
-        position = next(p for p, _, _ in before[position] if waiting[p] > 0)
+        position = next(p for p, _, _ in before[position] if p in stuck)
     cycle = trail[trail.index(position) :]
     return [position, *reversed(cycle)]

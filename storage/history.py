@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from chainbell.rules import Assessment, Project
 from chainbell.storage.tables import BaselineRow, FeverPointRow, table
@@ -63,6 +63,18 @@ def last_point(connection: Connection, key: int) -> FeverPoint | None:
     """The newest point of a project's fever chart."""
     point = connection.execute(_LAST_POINT, {"key": key}).first()
     return None if point is None else FeverPoint(*point)
+
+
+def last_points(connection: Connection, keys: Sequence[int]) -> dict[int, FeverPoint]:
+    """The newest points of several projects, by row key."""
+    newest = (
+        select(func.max(FEVER_POINTS.c.key))
+        .where(FEVER_POINTS.c.project_key.in_(keys))
+        .group_by(FEVER_POINTS.c.project_key)
+    )
+    columns = (FEVER_POINTS.c[name] for name in ("project_key", *FeverPoint._fields))
+    rows = connection.execute(select(*columns).where(FEVER_POINTS.c.key.in_(newest)))
+    return {key: FeverPoint(*point) for key, *point in rows}
 
 
 def fever_points(connection: Connection, key: int) -> list[dict[str, Any]]:

@@ -5,11 +5,12 @@ Statements are built once; only their parameters differ from call to call.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, false, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, false, func, or_, select, update
 
 from chainbell.rules import (
     Buffer,
@@ -17,10 +18,7 @@ from chainbell.rules import (
     ChainKind,
     HostId,
     Latch,
-    Link,
-    LinkType,
     Measure,
-    Network,
     Person,
     Project,
     ProjectStatus,
@@ -29,6 +27,7 @@ from chainbell.rules import (
 from chainbell.storage.history import FeverPoint, last_point
 from chainbell.storage.mapping import (
     calendar_from,
+    link_from,
     milestone_from,
     task_from,
     zones_from,
@@ -126,6 +125,45 @@ def active_keys(connection: Connection, account_id: HostId | None = None) -> lis
     return list(connection.scalars(query))
 
 
+def keys_to_evaluate(
+    connection: Connection,
+    as_of: datetime,
+    after: int,
+    limit: int,
+    accounts: Sequence[HostId] | None = None,
+    project_ids: Sequence[HostId] | None = None,
+) -> list[int]:
+    """Row keys, beyond `after`, of Active projects that have not been evaluated at `as_of` or later."""
+    query = select(PROJECTS.c.key).where(*_to_evaluate(as_of, accounts, project_ids), PROJECTS.c.key > after)
+    return list(connection.scalars(query.order_by(PROJECTS.c.key).limit(limit)))
+
+
+def count_to_evaluate(
+    connection: Connection,
+    as_of: datetime,
+    accounts: Sequence[HostId] | None = None,
+    project_ids: Sequence[HostId] | None = None,
+) -> int:
+    """How many projects `keys_to_evaluate` goes through."""
+    query = select(func.count()).select_from(PROJECTS).where(*_to_evaluate(as_of, accounts, project_ids))
+    return int(connection.scalar(query) or 0)
+
+
+def _to_evaluate(
+    as_of: datetime, accounts: Sequence[HostId] | None, project_ids: Sequence[HostId] | None
+) -> list[ColumnElement[bool]]:
+    evaluated_at = PROJECTS.c.evaluated_at
+    conditions: list[ColumnElement[bool]] = [
+        PROJECTS.c.status == ProjectStatus.ACTIVE.value,
+        or_(evaluated_at.is_(None), evaluated_at < as_of),
+    ]
+    if accounts is not None:
+        conditions.append(PROJECTS.c.account_id.in_(accounts))
+    if project_ids is not None:
+        conditions.append(PROJECTS.c.id.in_(project_ids))
+    return conditions
+
+
 def versions(connection: Connection, keys: Sequence[int], *, lock: bool = False) -> list[Located]:
     """The current versions of these rows, in the order of their keys."""
     query = select(PROJECTS.c.key, PROJECTS.c.version).where(PROJECTS.c.key.in_(keys)).order_by(PROJECTS.c.key)
@@ -142,17 +180,21 @@ def read(connection: Connection, key: int) -> StoredProject:
     return StoredProject(key, stored.version, stored.project, last_point(connection, key))
 
 
-def read_many(connection: Connection, keys: Sequence[int]) -> list[StoredProject]:
-    """The projects whole, in the order of their keys, a query a table; without their fever points."""
+def read_many(
+    connection: Connection, keys: Sequence[int], points: Mapping[int, FeverPoint] = MappingProxyType({})
+) -> list[StoredProject]:
+    """The projects whole, in the order of their keys, a query a table; `points` are their newest fever points."""
     wanted = {"keys": list(keys)}
     heads = connection.execute(_BY_KEYS, wanted).all()
-    parts = {part: _grouped(connection.execute(query, wanted)) for part, query in _PARTS.items()}
+    parts = {part: _grouped(connection.execute(query, wanted).all()) for part, query in _PARTS.items()}
     latches: dict[int, dict[tuple[str, HostId], Latch]] = {}
-    for row in connection.execute(_LATCHES, wanted):
+    for row in connection.execute(_LATCHES, wanted).all():
         latches.setdefault(row.project_key, {})[(row.event, row.subject)] = Latch(row.fired, row.armed)
     people = _people(connection, heads, parts[TASKS])
     return [
-        StoredProject(head.key, head.version, _project(head, parts, latches.get(head.key, {}), people))
+        StoredProject(
+            head.key, head.version, _project(head, parts, latches.get(head.key, {}), people), points.get(head.key)
+        )
         for head in heads
     ]
 
@@ -164,25 +206,27 @@ def _grouped(rows: Iterable[Any]) -> Rows:
     return {key: list(group) for key, group in groupby(rows, lambda row: row[0])}
 
 
-def _people(connection: Connection, heads: Sequence[Any], tasks: Rows) -> dict[tuple[HostId, HostId], Person]:
+def _people(connection: Connection, heads: Sequence[Any], tasks: Rows) -> dict[HostId, dict[HostId, Person]]:
     """By account and id, the managers and those whom tasks are assigned to."""
     ids = {row.assigned_to_id for group in tasks.values() for row in group} | {head.manager_id for head in heads}
     ids.discard(None)
-    if not ids:
-        return {}
-    wanted = {"accounts": list({head.account_id for head in heads}), "people": list(ids)}
-    rows = connection.execute(_PEOPLE, wanted)
-    return {(row.account_id, row.id): Person(row.id, row.name, row.email) for row in rows}
+    people: dict[HostId, dict[HostId, Person]] = {}
+    if ids:
+        wanted = {"accounts": list({head.account_id for head in heads}), "people": list(ids)}
+        for row in connection.execute(_PEOPLE, wanted):
+            people.setdefault(row.account_id, {})[row.id] = Person(row.id, row.name, row.email)
+    return people
 
 
 def _project(
     head: Any,
     parts: Mapping[Any, Rows],
     latches: Mapping[tuple[str, HostId], Latch],
-    people: Mapping[tuple[HostId, HostId], Person],
+    people: Mapping[HostId, Mapping[HostId, Person]],
 ) -> Project:
     key, account = head.key, head.account_id
-    tasks = tuple([task_from(row, people.get((account, row.assigned_to_id))) for row in parts[TASKS].get(key, ())])
+    known = people.get(account, {})
+    tasks = tuple([task_from(row, known) for row in parts[TASKS].get(key, ())])
     return Project(
         account_id=account,
         id=head.id,
@@ -196,9 +240,9 @@ def _project(
             Chain(row.id, ChainKind(row.kind), tuple(row.tasks), row.joins) for row in parts[CHAINS].get(key, ())
         ),
         buffers=tuple(Buffer(row.id, row.chain, row.size, Measure(row.measure)) for row in parts[BUFFERS].get(key, ())),
-        network=_network(tasks, parts[LINKS].get(key, ())),
+        network=compile_network(tasks, [link_from(row) for row in parts[LINKS].get(key, ())]),
         milestones=tuple(milestone_from(row) for row in parts[MILESTONES].get(key, ())),
-        manager=people.get((account, head.manager_id)),
+        manager=known.get(head.manager_id),
         team_size=head.team_size,
         zones=zones_from(head.zones),
         baseline=head.baseline,
@@ -206,10 +250,4 @@ def _project(
         latches=MappingProxyType(latches),
         updated_at=head.updated_at,
         evaluated_at=head.evaluated_at,
-    )
-
-
-def _network(tasks: Sequence[Any], rows: Iterable[Any]) -> Network:
-    return compile_network(
-        tasks, [Link(row.predecessor, row.successor, LinkType(row.type), row.lag, row.resource) for row in rows]
     )

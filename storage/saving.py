@@ -3,7 +3,8 @@
 Statements are built once; only their parameters differ from call to call.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from random import randrange
 from typing import Any
 
@@ -32,6 +33,11 @@ class VersionConflictError(Exception):
 
 
 _UPDATE = update(PROJECTS).where(PROJECTS.c.key == bindparam("at_key"), PROJECTS.c.version == bindparam("at_version"))
+_TOUCH = (
+    update(PROJECTS)
+    .where(PROJECTS.c.key.in_(bindparam("keys", expanding=True)))
+    .values(evaluated_at=bindparam("at", type_=PROJECTS.c.evaluated_at.type), version=PROJECTS.c.version + 1)
+)
 _UPDATE_TASK = update(TASKS).where(TASKS.c.project_key == bindparam("at_key"), TASKS.c.id == bindparam("at_id"))
 _UPDATE_LATCH = update(LATCHES).where(
     LATCHES.c.project_key == bindparam("at_key"),
@@ -50,6 +56,11 @@ def insert_project(connection: Connection, project: Project) -> tuple[int, int]:
     values |= {"account_id": project.account_id, "id": project.id, "version": version}
     key: int = connection.scalars(insert(PROJECTS).values(values).returning(PROJECTS.c.key)).one()
     return key, version
+
+
+def touch(connection: Connection, keys: Sequence[int], evaluated_at: datetime) -> None:
+    """The new instant of evaluation for projects of which nothing else changed, and that the caller has locked."""
+    connection.execute(_TOUCH, {"keys": list(keys), "at": evaluated_at})
 
 
 def save(connection: Connection, key: int, version: int, before: Project | None, after: Project) -> None:

@@ -1,6 +1,7 @@
 """Column types: host ids that come back in the type they came in, instants in UTC."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, String
@@ -20,7 +21,9 @@ def encode_host_id(value: HostId) -> str:
     return "'" + value if value[:1] == "'" or _is_integer(value) else value
 
 
+@lru_cache(maxsize=65_536)
 def decode_host_id(stored: str) -> HostId:
+    """The id that was encoded; remembered, since a portfolio holds the same ids again and again."""
     if stored[:1] == "'":
         return stored[1:]
     return int(stored) if _is_integer(stored) else stored

@@ -1,8 +1,22 @@
-"""`db upgrade`."""
+"""`reevaluate`, `db upgrade`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chainbell.engine.cli.app import app, open_database
+from chainbell.engine.batch import ChunkReport
+from chainbell.engine.cli.app import AsJson, account_id, app, event_line, open_database, open_engine, print_json
+from chainbell.rules.payload import wire_instant
+
+SECONDS_BETWEEN_LINES = 5.0
+"""How often progress is told where there is no terminal for a bar."""
 
 db_app = typer.Typer(no_args_is_help=True, help="The database.")
 app.add_typer(db_app, name="db")
@@ -14,3 +28,74 @@ def upgrade(context: typer.Context) -> None:
     with open_database(context) as database:
         found = database.upgrade()
         print(f"revision {found or 'none'} -> {database.revision()}")
+
+
+@app.command()
+def reevaluate(
+    context: typer.Context,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="The instant to evaluate at, UTC unless it names an offset; by default now.")
+    ] = None,
+    account: Annotated[list[str] | None, typer.Option(help="Only projects of these accounts.")] = None,
+    project: Annotated[list[str] | None, typer.Option(help="Only these projects.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    dask: Annotated[str | None, typer.Option(help="The address of a Dask scheduler (PostgreSQL only).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would fire; write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Lets time pass for all Active projects. May be killed and run again: what is done is not done twice."""
+    at = datetime.now(UTC) if as_of is None else as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+    accounts = [account_id(text) for text in account] if account else None
+    with open_engine(context) as engine:
+        projects = [engine.resolve_project_id(text) for text in project] if project else None
+        with _progress(engine.count_to_reevaluate(at, accounts, projects)) as advance:
+
+            def on_chunk(report: ChunkReport) -> None:
+                advance(report.projects)
+                if as_json:
+                    for event in report.events:
+                        print_json({"id": event.id, **event_line(event)})
+
+            report = engine.reevaluate(
+                at, accounts=accounts, projects=projects, workers=workers, dask=dask, dry_run=dry_run, on_chunk=on_chunk
+            )
+    for project_id, reason in report.refused:
+        print(f"chainbell: project {project_id}: {reason}", file=sys.stderr)
+    if not as_json:
+        fired = "would fire" if dry_run else "fired"
+        print(f"{report.projects} projects evaluated as of {wire_instant(at)}; {report.events} events {fired}")
+    if report.refused:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar with rate and remaining time on a terminal, else a plain line now and then; both on standard error."""
+    begun = told = monotonic()
+    done = 0
+
+    def rate() -> float:
+        return done / max(1e-9, monotonic() - begun)
+
+    def plain(count: int) -> None:
+        nonlocal done, told
+        done += count
+        if monotonic() - told >= SECONDS_BETWEEN_LINES:
+            told = monotonic()
+            left = (total - done) / max(1e-9, rate())
+            print(f"{done} of {total} projects, {rate():.0f}/s, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield plain
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]:.0f}/s"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("projects", total=total, rate=0.0)
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            bar.update(task, advance=count, rate=rate())
+
+        yield advance
