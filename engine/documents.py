@@ -93,6 +93,8 @@ def invalid(error: ValidationError, within: str = "") -> InvalidInputError:
     field = within
     for part in path:
         field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
+    if first["type"].startswith("union_tag"):
+        return InvalidInputError(f"{field}.kind" if field else "kind", first["msg"])
     if first["type"] == "missing":
         return InvalidInputError(field, "is missing")
     given = first.get("input")

@@ -1,0 +1,137 @@
+"""The batch job: one code path for one process, several and a cluster; nothing twice, nothing lost to other writers."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from time import sleep
+
+import pytest
+
+from chainbell.engine import Engine, InvalidInputError
+from chainbell.engine.batch import ChunkReport
+from chainbell.rules import Event
+from tests.plans import MONDAY, line_plan, task_update
+
+LATE = datetime(2025, 3, 21, 17, tzinfo=UTC)
+"""Three weeks on: a line of tasks that nobody has begun is late by all of them."""
+
+
+def portfolio(engine: Engine, count: int = 5) -> None:
+    engine.apply_many(
+        [{"kind": "plan", "at": MONDAY.isoformat(), "plan": line_plan(project_id=n)} for n in range(1, count + 1)]
+        + [{"kind": "plan", "at": MONDAY.isoformat(), "plan": line_plan(project_id="idle", status="Planning")}]
+    )
+
+
+def kept(engine: Engine) -> list[tuple[str, str, datetime]]:
+    return sorted((event.id, event.name, event.occurred_at) for event in engine.events())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_time_passes_for_every_active_project_once(engine: Engine, workers: int) -> None:
+    portfolio(engine)
+    heard: list[Event] = []
+
+    def hear(_: Engine, event: Event) -> None:
+        heard.append(event)
+
+    engine.signal("task.red").connect(hear)
+    report = engine.reevaluate(LATE, workers=workers)
+    assert (report.projects, report.events, report.refused) == (5, 10, ())
+    assert [event.project_id for event in heard] == [1, 2, 3, 4, 5]
+    assert engine.status(3).as_of == LATE
+    before = kept(engine)
+    assert engine.reevaluate(LATE, workers=workers).projects == 0
+    assert kept(engine) == before
+
+
+def test_it_ends_in_the_events_that_clock_ticks_bring(engine: Engine) -> None:
+    portfolio(engine)
+    engine.reevaluate(LATE)
+    with Engine("sqlite://") as ticking:
+        portfolio(ticking)
+        ticking.apply({"kind": "clock", "at": LATE.isoformat()})
+        assert kept(engine) == kept(ticking)
+
+
+def test_a_dry_run_says_what_would_fire_and_writes_nothing(engine: Engine) -> None:
+    portfolio(engine)
+    before = kept(engine)
+    seen: list[ChunkReport] = []
+    report = engine.reevaluate(LATE, dry_run=True, on_chunk=seen.append)
+    assert (report.projects, report.events, kept(engine)) == (5, 10, before)
+    assert {event.name for chunk in seen for event in chunk.events} == {"task.red", "project.early_warning"}
+    assert engine.reevaluate(LATE).events == 10
+
+
+def test_accounts_and_projects_may_be_named(engine: Engine) -> None:
+    portfolio(engine)
+    engine.load(line_plan(project_id=1, account="other"), at=MONDAY)
+    assert engine.reevaluate(LATE, projects=[2, "idle"]).projects == 1
+    assert engine.reevaluate(LATE, accounts=["other"]).projects == 1
+    assert engine.count_to_reevaluate(LATE) == 4
+
+
+def test_what_another_writer_changes_meanwhile_is_evaluated_as_it_then_is(engine: Engine) -> None:
+    """A report is committed between a chunk's reading and its writing: the project is done again, under its lock."""
+    portfolio(engine, 2)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.database.write() as connection:
+            engine.apply(task_update(2, "2025-03-20T09:00:00Z", 2, remainingDuration=30), session=connection)
+            running = pool.submit(engine.reevaluate, LATE)
+            sleep(0.5)  # it has read by now, and waits to write
+            assert not running.done()
+        assert running.result(timeout=60).projects == 2
+    assert engine.status(2).tasks[1].remaining_duration == 30
+    assert engine.status(2).as_of == LATE
+    assert [event.name for event in engine.events(2)].count("task.red") == 1
+
+
+def test_a_project_that_cannot_be_evaluated_is_reported_and_the_others_are_done(engine: Engine) -> None:
+    portfolio(engine, 2)
+    engine.load(line_plan(*[99_000] * 21, project_id="far", status="Active"), at=MONDAY)
+    report = engine.reevaluate(datetime(2199, 3, 14, tzinfo=UTC))
+    assert report.projects == 3
+    assert [project for project, _ in report.refused] == ["far"]
+    assert "beyond all dates" in report.refused[0][1]
+    assert engine.count_to_reevaluate(datetime(2199, 3, 14, tzinfo=UTC)) == 1
+
+
+def test_what_cannot_be_asked_is_refused(engine: Engine) -> None:
+    with pytest.raises(InvalidInputError, match="asOf"):
+        engine.reevaluate(MONDAY.replace(tzinfo=None))
+    with pytest.raises(InvalidInputError, match="workers"):
+        engine.reevaluate(LATE, workers=0)
+    with pytest.raises(InvalidInputError, match="dask"):
+        engine.reevaluate(LATE, dask="tcp://127.0.0.1:1")
+
+
+def test_many_changes_in_one_transaction_tell_of_each(engine: Engine) -> None:
+    engine.load(line_plan(), at=MONDAY)
+    at = MONDAY.isoformat()
+    changes = [
+        task_update(1, at, status="InProgress", changeId="a"),
+        task_update(99, at, status="InProgress"),
+        {"kind": "nonsense"},
+        task_update(1, at, status="InProgress", changeId="a"),
+        {"kind": "plan", "at": at, "plan": line_plan(project_id="new")},
+        task_update(1, at, "new", remainingDuration=4),
+    ]
+    refused = engine.apply_many(changes, keep_good=False)
+    assert [outcome.error and outcome.error.field for outcome in refused] == [None, "taskId", "kind", None, None, None]
+    assert not any(outcome.is_kept for outcome in refused)
+    assert engine.status(1).tasks[0].status == "NotStarted"
+    outcomes = engine.apply_many(changes)
+    assert [outcome.is_kept for outcome in outcomes] == [True, False, False, True, True, True]
+    assert outcomes[0].events == outcomes[3].events != ()
+    assert engine.status("new").tasks[0].remaining_duration == 4
+    assert [event.name for event in engine.events(1)].count("task.status_changed") == 1
+    assert [outcome.events for outcome in engine.apply_many(changes[:1])] == [outcomes[0].events]
+
+
+def test_snapshots_in_memory_follow_other_writers(engine: Engine, database_url: str) -> None:
+    engine.load(line_plan(), at=MONDAY)
+    engine.apply(task_update(1, MONDAY.isoformat(), status="InProgress"))
+    with Engine(database_url, keys=["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]) as other:
+        other.apply(task_update(1, (MONDAY + timedelta(hours=1)).isoformat(), status="OnHold"))
+    fired = engine.apply(task_update(1, (MONDAY + timedelta(hours=2)).isoformat(), status="InProgress"))
+    assert fired[0].data["previousStatus"] == "OnHold"
