@@ -38,7 +38,7 @@ def project(count: int) -> Project:
 
     Whatever the size, a task has its links among the hundred tasks around it, so that only the size differs.
     """
-    rng = Random(count)  # noqa: S311  a benchmark
+    rng = Random(count)
     tasks = [Task(n, f"Task {n}", float(rng.randint(1, 10)), 0.0, 0.0) for n in range(count)]
     links = [Link(n - 1 if n % 10 else max(0, n - 10), n) for n in range(1, count)]
     links += [Link(rng.randrange(max(0, n - 50), n), n) for n in rng.sample(range(1, count), count // 2)]
