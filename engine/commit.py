@@ -56,6 +56,7 @@ class _Work:
     plans: list[tuple[int, datetime, dict[str, Any]]] = field(default_factory=list)
     points: list[tuple[datetime, FeverPoint]] = field(default_factory=list)
     looked_at: bool = False
+    has_webhooks: bool = True
 
 
 class UnitOfWork:
@@ -75,6 +76,7 @@ class UnitOfWork:
         self._lock = lock
         self._works: dict[int, _Work] = {}
         self._new: dict[tuple[HostId, HostId], _Work] = {}
+        self._located: dict[tuple[HostId, HostId | None], Located] = {}
         self._written: list[StoredProject] = []
 
     def apply(self, change: Change) -> list[Applied]:
@@ -101,7 +103,7 @@ class UnitOfWork:
     def _target(self, change: Change) -> _Work:
         if isinstance(change, Plan):
             identity = (change.plan.account_id, change.plan.project.id)
-            located = projects.locate(self._connection, identity[1], identity[0], lock=self._lock)
+            located = self._locate(identity[1], identity[0])
             return self._new.setdefault(identity, _Work(None, None, None)) if located is None else self._at(located)
         project_id = change.project_id
         assert project_id is not None  # noqa: S101  only a clock tick may leave it out
@@ -109,7 +111,7 @@ class UnitOfWork:
             w for (account, id_), w in self._new.items() if id_ == project_id and change.account_id in (None, account)
         ]
         try:
-            located = projects.locate(self._connection, project_id, change.account_id, lock=self._lock)
+            located = self._locate(project_id, change.account_id)
         except AmbiguousProjectError:
             located, new = None, new * 2 or [_Work(None, None, None)] * 2
         if len(new) + (located is not None) > 1:
@@ -119,6 +121,16 @@ class UnitOfWork:
         if not new:
             raise InvalidInputError("projectId", f"there is no project {project_id!r}")
         return new[0]
+
+    def _locate(self, project_id: HostId, account_id: HostId | None) -> Located | None:
+        """Asks the database once for each project of the unit; it stays locked until the end."""
+        name = (project_id, account_id)
+        if name not in self._located:
+            located = projects.locate(self._connection, project_id, account_id, lock=self._lock)
+            if located is None:
+                return None
+            self._located[name] = located
+        return self._located[name]
 
     def _active(self, account_id: HostId | None) -> list[_Work]:
         keys = projects.active_keys(self._connection, account_id)
@@ -144,7 +156,8 @@ class UnitOfWork:
             stored = self._snapshots.get(located)
             if stored is None:
                 stored = projects.read(self._connection, located.key)
-            work = self._works[located.key] = _Work(stored, stored.project, stored.fever_point)
+            work = _Work(stored, stored.project, stored.fever_point, has_webhooks=located.has_webhooks)
+            self._works[located.key] = work
         return work
 
     def take(self, stored: Iterable[StoredProject]) -> None:
@@ -244,7 +257,8 @@ class UnitOfWork:
                 (key, k, event) for (key, _, fired), k in zip(kept, change_keys, strict=True) for event in fired
             ]
             events.add_events(self._connection, fired_rows)
-            self._enqueue([event for _, _, event in fired_rows])
+            unheard = {key for key, work in self._works.items() if not work.has_webhooks}
+            self._enqueue([event for key, _, event in fired_rows if key not in unheard])
 
     def _only_looked_at(self) -> dict[datetime, list[int]]:
         """By instant, the keys of projects of which a re-evaluation changed that instant and nothing else."""
@@ -259,7 +273,7 @@ class UnitOfWork:
 
     def forget_changed(self, current: Iterable[Located]) -> list[int]:
         """Leaves out the projects that are not at the version that was read any more; returns those still there."""
-        versions = dict(current)
+        versions = {located.key: located.version for located in current}
         changed = [
             key for key, work in self._works.items() if work.found is None or versions.get(key) != work.found.version
         ]

@@ -83,7 +83,7 @@ class Assessment:
     @property
     def last_finish(self) -> float:
         """The coordinate at which the last task is forecast to finish, the project to be done by its trend if later."""
-        return max([self.projected_finish, *(finish for finish in self.forecast.finish if finish == finish)])
+        return max([self.projected_finish, *self.forecast.finish])  # a cancelled task's NaN is never larger
 
     @property
     def project(self) -> BufferState:

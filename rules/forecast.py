@@ -69,7 +69,9 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
             start[position] = begun = now if task.started is None else task.started
             end = now + remaining
             if status is IN_PROGRESS:
-                end = max(now, (begun if task.counted_from is None else task.counted_from) + remaining)
+                end = (begun if task.counted_from is None else task.counted_from) + remaining
+                if end < now:
+                    end = now
             for other, kind, lag in links:
                 if kind is FF or kind is SF:
                     bound = (finish if kind is FF else start)[other] + lag

@@ -60,13 +60,12 @@ class Transition:
         """Pairs (before, after) of the tasks that the change touched, in plan order."""
         if self.before is None or self.before.tasks is self.after.tasks:
             return ()
+        if self.before.network is self.after.network:  # the same baseline
+            pairs = zip(self.before.tasks, self.after.tasks, strict=True)
+            return tuple([(old, new) for old, new in pairs if old is not new and old.revision != new.revision])
         known = self.before.network.positions
-        pairs = (
-            (self.before.tasks[known[task.id]], task)
-            for task in self.after.tasks
-            if task.id in known and self.before.tasks[known[task.id]] is not task
-        )
-        return tuple((old, new) for old, new in pairs if old.revision != new.revision)
+        both = [(self.before.tasks[known[task.id]], task) for task in self.after.tasks if task.id in known]
+        return tuple([(old, new) for old, new in both if old.revision != new.revision])
 
     def silenced(self, event: str) -> AbstractSet[HostId]:
         """The subjects for which this latched event has fired and is not armed again."""

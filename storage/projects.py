@@ -10,7 +10,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, false, func, or_, select, update
 
 from chainbell.rules import (
     Buffer,
@@ -41,9 +41,11 @@ from chainbell.storage.tables import (
     PersonRow,
     ProjectRow,
     TaskRow,
+    WebhookRow,
     table,
 )
 
+WEBHOOKS = table(WebhookRow)
 PROJECTS, PEOPLE, TASKS, LATCHES = table(ProjectRow), table(PersonRow), table(TaskRow), table(LatchRow)
 LINKS, CHAINS, BUFFERS, MILESTONES = table(LinkRow), table(ChainRow), table(BufferRow), table(MilestoneRow)
 PARTS = (TASKS, LINKS, CHAINS, BUFFERS, MILESTONES)
@@ -54,10 +56,11 @@ class AmbiguousProjectError(LookupError):
 
 
 class Located(NamedTuple):
-    """Where a project's row is, and the version that a write must still find."""
+    """Where a project's row is, the version that a write must still find, whether its account has any webhook."""
 
     key: int
     version: int
+    has_webhooks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,10 @@ class StoredProject:
     fever_point: FeverPoint | None = None
 
 
-_BY_ID = select(PROJECTS.c.key, PROJECTS.c.version).where(PROJECTS.c.id == bindparam("id")).limit(2)
+_LOCATED = select(
+    PROJECTS.c.key, PROJECTS.c.version, exists().where(WEBHOOKS.c.account_id == PROJECTS.c.account_id).label("heard")
+)
+_BY_ID = _LOCATED.where(PROJECTS.c.id == bindparam("id")).limit(2)
 _BY_ACCOUNT = _BY_ID.where(PROJECTS.c.account_id == bindparam("account"))
 _BY_IDS = select(PROJECTS.c.key).where(PROJECTS.c.id.in_(bindparam("ids", expanding=True))).order_by(PROJECTS.c.key)
 _BY_KEYS = select(PROJECTS).where(PROJECTS.c.key.in_(bindparam("keys", expanding=True))).order_by(PROJECTS.c.key)
@@ -99,7 +105,7 @@ def locate(
         _BY_ACCOUNT, {"id": project_id, "account": account_id}
     )  # fmt: skip
     if lock and connection.dialect.name != "sqlite":
-        query = query.with_for_update()
+        query = query.with_for_update(of=PROJECTS)
     rows = connection.execute(query, wanted).all()
     if len(rows) > 1:
         raise AmbiguousProjectError(project_id)
