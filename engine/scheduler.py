@@ -11,13 +11,16 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from chainbell.delivery import Dispatcher
 from chainbell.engine.engine import Engine
+from chainbell.engine.housekeeping import Housekeeping, schedule
 
 LOOK_AGAIN_SECONDS = 1.0
 """How soon work committed by other processes is noticed."""
 
 
-async def run_dispatcher(engine: Engine, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
-    """Delivers until `stop` is set; the batch in flight is finished first."""
+async def run_dispatcher(
+    engine: Engine, dispatcher: Dispatcher, stop: asyncio.Event, housekeeping: Housekeeping | None = None
+) -> None:
+    """Delivers until `stop` is set, and keeps house at the times given; the batch in flight is finished first."""
     loop = asyncio.get_running_loop()
     scheduler = AsyncIOScheduler(timezone=UTC)
 
@@ -36,6 +39,8 @@ async def run_dispatcher(engine: Engine, dispatcher: Dispatcher, stop: asyncio.E
         loop.call_soon_threadsafe(dispatcher.wake)
 
     scheduler.add_job(wake, "interval", seconds=LOOK_AGAIN_SECONDS, id="look", coalesce=True, misfire_grace_time=None)
+    if housekeeping is not None:
+        schedule(scheduler, engine, housekeeping)
     scheduler.start()
     engine.enqueued.connect(nudge)
     running = asyncio.create_task(dispatcher.run(on_idle))

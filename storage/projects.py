@@ -170,6 +170,17 @@ def _to_evaluate(
     return conditions
 
 
+def accounts(connection: Connection) -> list[HostId]:
+    """The accounts that have any project."""
+    return list(connection.scalars(select(PROJECTS.c.account_id).distinct().order_by(PROJECTS.c.account_id)))
+
+
+def count_by_status(connection: Connection) -> dict[str, int]:
+    """How many projects there are of each status."""
+    rows = connection.execute(select(PROJECTS.c.status, func.count()).group_by(PROJECTS.c.status))
+    return {row.status: row[1] for row in rows}
+
+
 def versions(connection: Connection, keys: Sequence[int], *, lock: bool = False) -> list[Located]:
     """The current versions of these rows, in the order of their keys."""
     query = select(PROJECTS.c.key, PROJECTS.c.version).where(PROJECTS.c.key.in_(keys)).order_by(PROJECTS.c.key)

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from chainbell.engine.cli.app import app, console, open_engine, print_json
 from chainbell.engine.engine import Engine
+from chainbell.engine.housekeeping import Housekeeping
 from chainbell.engine.listener import listening
 from chainbell.engine.scheduler import run_dispatcher
 from chainbell.rules.payload import wire_instant
@@ -19,10 +20,17 @@ def dispatch(
     context: typer.Context,
     drain: Annotated[bool, typer.Option(help="Deliver what is due now, then end.")] = False,
     deadline: Annotated[float, typer.Option(min=0.1, max=300, help="Seconds that one attempt may take.")] = 30.0,
+    housekeeping: Annotated[
+        bool, typer.Option("--housekeeping", help="Re-evaluate, retain and tell statistics at their times, too.")
+    ] = False,
+    reevaluate: Annotated[str, typer.Option(help="When to re-evaluate, as a crontab line.")] = "0 6 * * *",
+    retain: Annotated[str, typer.Option(help="When to delete what is old, as a crontab line.")] = "30 3 * * *",
+    time_zone: Annotated[str, typer.Option(help="The time zone of these lines.")] = "UTC",
 ) -> None:
     """Delivers webhooks until interrupted."""
+    times = Housekeeping(reevaluate=reevaluate, retain=retain, time_zone=time_zone) if housekeeping else None
     with open_engine(context, deadline) as engine:
-        asyncio.run(_drain(engine) if drain else _serve(engine))
+        asyncio.run(_drain(engine) if drain else _serve(engine, times))
 
 
 async def _drain(engine: Engine) -> None:
@@ -34,11 +42,11 @@ async def _drain(engine: Engine) -> None:
     )
 
 
-async def _serve(engine: Engine) -> None:
+async def _serve(engine: Engine, times: Housekeeping | None) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await run_dispatcher(engine, engine.dispatcher(), stop)
+    await run_dispatcher(engine, engine.dispatcher(), stop, times)
 
 
 @app.command()

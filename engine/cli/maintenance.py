@@ -1,9 +1,10 @@
-"""`reevaluate`, `db upgrade`."""
+"""`reevaluate`, `db upgrade|expire|erase-account|erase-person`."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chainbell.engine.batch import ChunkReport
 from chainbell.engine.cli.app import AsJson, account_id, app, event_line, open_database, open_engine, print_json
+from chainbell.engine.erasure import Retention
 from chainbell.rules.payload import wire_instant
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -28,6 +30,38 @@ def upgrade(context: typer.Context) -> None:
     with open_database(context) as database:
         found = database.upgrade()
         print(f"revision {found or 'none'} -> {database.revision()}")
+
+
+Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; by default what the README says.")]
+
+
+@db_app.command()
+def expire(
+    context: typer.Context,
+    events: Days = None,
+    attempts: Days = None,
+    deliveries: Days = None,
+    fever_points: Days = None,
+) -> None:
+    """Deletes old events, attempts, finished deliveries and fever points, in small transactions."""
+    given = {"events": events, "attempts": attempts, "deliveries": deliveries, "fever_points": fever_points}
+    limits = replace(Retention(), **{kind: timedelta(days=days) for kind, days in given.items() if days is not None})
+    with open_engine(context) as engine:
+        print(f"{engine.expire(limits)} rows deleted")
+
+
+@db_app.command()
+def erase_account(context: typer.Context, account: str) -> None:
+    """Deletes everything that an account has."""
+    with open_engine(context) as engine:
+        print(f"{engine.erase_account(account_id(account))} projects and other rows deleted")
+
+
+@db_app.command()
+def erase_person(context: typer.Context, account: str, person: str) -> None:
+    """Removes a person from everything that is kept of an account."""
+    with open_engine(context) as engine:
+        print(f"{engine.erase_person(account_id(account), account_id(person))} rows named them")
 
 
 @app.command()

@@ -8,8 +8,8 @@ import chainbell.storage
 
 def test_engine() -> None:
     assert chainbell.engine.__all__ == [
-        "ChainbellError", "ConflictError", "Engine", "InvalidInputError", "ProjectReport", "StaleChange",
-        "configure_logging", "read_change", "read_plan", "run_dispatcher",
+        "BatchReport", "ChainbellError", "ConflictError", "Engine", "Housekeeping", "InvalidInputError", "Outcome",
+        "ProjectReport", "Retention", "StaleChange", "configure_logging", "read_change", "read_plan", "run_dispatcher",
     ]  # fmt: skip
 
 

@@ -1,0 +1,138 @@
+"""What goes again: old events, attempts, deliveries and fever points; an account or a person whole.
+
+Each function works within one short transaction of the caller's and says how much is gone, so the caller repeats it
+until nothing is left, and other writers get their turn in between.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, delete, func, select, tuple_, update
+
+from chainbell.rules import HostId
+from chainbell.storage.outbox import PENDING
+from chainbell.storage.tables import (
+    AttemptRow,
+    BaselineRow,
+    ChangeRow,
+    DeliveryRow,
+    EventRow,
+    FeverPointRow,
+    PersonRow,
+    ProjectRow,
+    TaskRow,
+    WebhookRow,
+    table,
+)
+
+EVENTS, ATTEMPTS, DELIVERIES = table(EventRow), table(AttemptRow), table(DeliveryRow)
+FEVER_POINTS, CHANGES, PROJECTS = table(FeverPointRow), table(ChangeRow), table(ProjectRow)
+PEOPLE, TASKS, WEBHOOKS, BASELINES = table(PersonRow), table(TaskRow), table(WebhookRow), table(BaselineRow)
+
+Encode = Callable[[Any, bytes], bytes]
+
+
+def expire(connection: Connection, before: dict[str, datetime], limit: int) -> int:
+    """Deletes at most `limit` rows of each kind that are older than `before` says; returns how many went.
+
+    The kinds are `events`, `attempts`, `deliveries` (finished ones; with their attempts) and `fever_points`; the newest
+    point of a project's chart stays, for the next is compared with it.
+    """
+    newest = select(func.max(FEVER_POINTS.c.key)).group_by(FEVER_POINTS.c.project_key)
+    old = {
+        "attempts": (ATTEMPTS, ATTEMPTS.c.started_at, None),
+        "deliveries": (DELIVERIES, DELIVERIES.c.created_at, DELIVERIES.c.state != PENDING),
+        "events": (EVENTS, EVENTS.c.occurred_at, None),
+        "fever_points": (FEVER_POINTS, FEVER_POINTS.c.key, None),
+    }
+    gone = 0
+    for kind, (rows, instant, condition) in old.items():
+        if kind not in before:
+            continue
+        query = select(*rows.primary_key.columns).where(
+            FEVER_POINTS.c.at < before[kind] if kind == "fever_points" else instant < before[kind]
+        )
+        if condition is not None:
+            query = query.where(condition)
+        if kind == "fever_points":
+            query = query.where(FEVER_POINTS.c.key.not_in(newest))
+        gone += _delete(connection, rows, query.limit(limit))
+    return gone
+
+
+def _delete(connection: Connection, rows: Table, query: Select[Any]) -> int:
+    found = [tuple(row) for row in connection.execute(query)]
+    if found:
+        connection.execute(delete(rows).where(tuple_(*rows.primary_key.columns).in_(found)))
+    return len(found)
+
+
+def erase_account(connection: Connection, account_id: HostId, limit: int) -> int:
+    """Deletes what an account has, at most `limit` projects at a time; returns how many rows of its own went.
+
+    Projects take their parts, changes, events and charts along, webhooks their deliveries and attempts.
+    """
+    keys = connection.scalars(select(PROJECTS.c.key).where(PROJECTS.c.account_id == account_id).limit(limit)).all()
+    if keys:
+        connection.execute(delete(PROJECTS).where(PROJECTS.c.key.in_(keys)))
+        return len(keys)
+    gone = 0
+    for rows in (WEBHOOKS, PEOPLE):
+        gone += connection.execute(delete(rows).where(rows.c.account_id == account_id)).rowcount
+    return gone
+
+
+def account_projects(connection: Connection, account_id: HostId) -> list[int]:
+    """The row keys of all projects of an account."""
+    return list(connection.scalars(select(PROJECTS.c.key).where(PROJECTS.c.account_id == account_id)))
+
+
+def forget_person(connection: Connection, account_id: HostId, person_id: HostId) -> str | None:
+    """Deletes a person's row; returns the name that stood there."""
+    same = (PEOPLE.c.account_id == account_id) & (PEOPLE.c.id == person_id)
+    name: str | None = connection.scalar(select(PEOPLE.c.name).where(same))
+    connection.execute(delete(PEOPLE).where(same))
+    return name
+
+
+def unassign(connection: Connection, project_key: int, person_id: HostId) -> int:
+    """Takes a person off the tasks and the lead of one project; returns how many rows named them."""
+    tasks = (TASKS.c.project_key == project_key) & (TASKS.c.assigned_to_id == person_id)
+    named = connection.execute(update(TASKS).where(tasks).values(assigned_to_id=None)).rowcount
+    led = (PROJECTS.c.key == project_key) & (PROJECTS.c.manager_id == person_id)
+    named += connection.execute(update(PROJECTS).where(led).values(manager_id=None)).rowcount
+    if named:  # snapshots in memory are out of date
+        again = update(PROJECTS).where(PROJECTS.c.key == project_key).values(version=PROJECTS.c.version + 1)
+        connection.execute(again)
+    return named
+
+
+def rewrite(connection: Connection, project_key: int, scrubbed: Callable[[Any], Any], encode: Encode) -> int:
+    """Rewrites the documents kept of one project, plans, changes, events and deliveries, where `scrubbed` changes them.
+
+    `encode` gives a delivery's bytes anew from its document and the bytes that it had.
+    """
+    changed = 0
+    for rows, column in ((BASELINES, "plan"), (CHANGES, "body"), (EVENTS, "data"), (EVENTS, "why")):
+        keys = list(rows.primary_key.columns)
+        query = select(*keys, rows.c[column]).where(rows.c.project_key == project_key)
+        for *key, document in connection.execute(query).all():
+            clean = scrubbed(document)
+            if clean != document:
+                same = [one == value for one, value in zip(keys, key, strict=True)]
+                connection.execute(update(rows).where(*same).values({column: clean}))
+                changed += 1
+    ids = select(EVENTS.c.id).where(EVENTS.c.project_key == project_key)
+    sent = select(DELIVERIES.c.id, DELIVERIES.c.body).where(DELIVERIES.c.event_id.in_(ids))
+    for delivery_id, body in connection.execute(sent).all():
+        document = json.loads(body)
+        clean = scrubbed(document)
+        if clean != document:
+            same = [DELIVERIES.c.id == delivery_id]
+            connection.execute(update(DELIVERIES).where(*same).values(body=encode(clean, body)))
+            echoed = update(ATTEMPTS).where(ATTEMPTS.c.delivery_id == delivery_id)
+            connection.execute(echoed.values(response=None))
+            changed += 1
+    return changed
