@@ -4,7 +4,7 @@ from chainbell.engine.batch import BatchReport
 from chainbell.engine.changes import read_change
 from chainbell.engine.engine import Engine, Outcome
 from chainbell.engine.erasure import Retention
-from chainbell.engine.errors import ChainbellError, ConflictError, InvalidInputError, StaleChange
+from chainbell.engine.errors import ChainbellError, ConflictError, InvalidInputError, StaleChange, StorageError
 from chainbell.engine.housekeeping import Housekeeping
 from chainbell.engine.logs import configure_logging
 from chainbell.engine.plan_documents import read_plan
@@ -22,6 +22,7 @@ __all__ = [
     "ProjectReport",
     "Retention",
     "StaleChange",
+    "StorageError",
     "configure_logging",
     "read_change",
     "read_plan",

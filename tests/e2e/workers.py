@@ -1,0 +1,53 @@
+"""Work that tests kill in the middle: `python -m tests.e2e.workers JOB URL KEY`."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from chainbell.engine import Engine, configure_logging
+from chainbell.storage import Database
+from tests.plans import MONDAY, line_plan, task_update
+
+PROJECTS, BATCHES, BATCH = 3, 60, 10
+LATE = datetime(2025, 3, 21, 17, tzinfo=UTC)
+
+
+def batches() -> list[list[dict[str, Any]]]:
+    """Reports on a few projects in time order, each with an id of its own; the same in every process."""
+    rng = Random(5)
+    made = []
+    for number in range(BATCHES):
+        changes = []
+        for place in range(BATCH):
+            at = (MONDAY + timedelta(minutes=10 * (number * BATCH + place))).isoformat()
+            fields = {"remainingDuration": rng.randint(1, 40) / 2, "changeId": f"{number}-{place}"}
+            changes.append(task_update(rng.randint(1, 3), at, rng.randint(1, PROJECTS), **fields))
+        made.append(changes)
+    return made
+
+
+def load(engine: Engine, count: int = PROJECTS) -> None:
+    plans = [line_plan(project_id=number) for number in range(1, count + 1)]
+    engine.apply_many([{"kind": "plan", "at": MONDAY.isoformat(), "plan": plan} for plan in plans])
+
+
+def main(job: str, url: str, key: str) -> None:
+    configure_logging(as_json=True, level="critical")
+    print("begun", flush=True)
+    if job == "upgrade":
+        database = Database(url)
+        print(database.upgrade())
+        database.close()
+        return
+    with Engine(url, keys=[key]) as engine:
+        if job == "reevaluate":
+            print(engine.reevaluate(LATE).projects)
+        else:
+            for number, changes in enumerate(batches()):
+                engine.apply_many(changes)
+                print(number, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
