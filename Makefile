@@ -17,12 +17,14 @@ soak: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/rules.py
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/batch.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p chainbell.engine -p chainbell.delivery -p chainbell.storage -p chainbell.rules
-	$(BIN)/mypy tests benchmarks fixtures/custom_event.py
+	$(BIN)/mypy tests benchmarks fixtures/custom_event.py fixtures/hosts/plain_script.py fixtures/hosts/fastapi_backend.py
 	$(BIN)/lint-imports
 
 format: $(INSTALLED)

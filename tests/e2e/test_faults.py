@@ -60,7 +60,9 @@ def test_killed_batches_are_there_whole_or_not_at_all(database_url: str) -> None
             whole = [number for number, changes in enumerate(batches()) if changes[0]["changeId"] in ids]
             assert ids == {change["changeId"] for number in whole for change in batches()[number]}
             assert set(range(acknowledged + 1)) <= set(whole)
-        assert start("apply_many", database_url, key).wait(timeout=120) == 0
+        last = start("apply_many", database_url, key)
+        last.communicate(timeout=120)
+        assert last.returncode == 0
         check_invariants(engine)
         with Engine("sqlite://") as undisturbed:
             load(undisturbed)
