@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,7 @@ class Answer:
     http_status: int | None = None
     body: str | None = None
     error: str | None = None
+    retry_after: timedelta | None = None
 
 
 class GuardedResolver(AbstractResolver):
@@ -84,7 +86,13 @@ def _answer(response: aiohttp.ClientResponse, kept: bytes) -> Answer:
     error = None if 200 <= status < 300 else response.reason or f"HTTP {status}"
     if 300 <= status < 400:
         error = f"{error}; not followed to {response.headers.get('Location', 'nowhere')[:1024]!r}"
-    return Answer(Outcome.ANSWERED, status, kept.decode(errors="replace").replace("\x00", "\ufffd"), error)
+    text = kept.decode(errors="replace").replace("\x00", "\ufffd")
+    return Answer(Outcome.ANSWERED, status, text, error, _retry_after(response.headers.get("Retry-After", "")))
+
+
+def _retry_after(value: str) -> timedelta | None:
+    """Seconds of a Retry-After header; its date form is left aside, for clocks differ."""
+    return timedelta(seconds=int(value)) if value.isascii() and value.isdigit() and len(value) < 8 else None
 
 
 def _outcome_of(error: BaseException) -> Outcome:

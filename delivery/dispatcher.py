@@ -41,6 +41,7 @@ class DeliverySettings:
     deadline_seconds: float = DEADLINE_SECONDS
     lease_seconds: float | None = None
     in_flight: int = 256
+    give_up_after: timedelta = timedelta(days=5)
 
     def __post_init__(self) -> None:
         if self.in_flight < 1:
@@ -57,7 +58,8 @@ class DeliverySettings:
 class Dispatcher:
     """Delivers what is due in one database.
 
-    `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else.
+    `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else,
+    `on_deactivated` of each webhook that is switched off, with the reason.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Dispatcher:
         clock: Clock = system_clock,
         on_settled: Callable[[Settlement], None] = lambda settlement: None,
         on_fenced: Callable[[Settlement], None] = lambda settlement: None,
+        on_deactivated: Callable[[str, str], None] = lambda webhook_id, reason: None,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -76,6 +79,7 @@ class Dispatcher:
         self._clock = clock
         self._on_settled = on_settled
         self._on_fenced = on_fenced
+        self._on_deactivated = on_deactivated
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -96,6 +100,22 @@ class Dispatcher:
                 if await self._batch(client) == 0:
                     on_idle(await asyncio.to_thread(self.next_due))
                     await self._woken.wait()
+
+    async def deliver(self, delivery_id: str) -> bool:
+        """One attempt of one delivery at once, whether its webhook is active or not; False if somebody else has it."""
+        claimed = await asyncio.to_thread(self._claim_one, delivery_id)
+        if claimed is None:
+            return False
+        async with self._client() as client:
+            await self._deliver(client, *claimed)
+        return True
+
+    def _claim_one(self, delivery_id: str) -> tuple[Claim, Webhook] | None:
+        now = self._clock()
+        with self._database.write() as connection:
+            claim = outbox.claim_one(connection, delivery_id, now, now + self._settings.lease)
+            webhook = None if claim is None else find_webhook(connection, claim.webhook_id)
+        return None if claim is None or webhook is None else (claim, webhook)
 
     async def drain(self) -> int:
         """Delivers until nothing is due now; retries that are due later stay. Returns the number of attempts.
@@ -142,7 +162,13 @@ class Dispatcher:
             answer = await self._send(client, claim, webhook, started_at)
         except Exception as error:  # noqa: BLE001  one delivery that cannot be made must not stop the others
             answer = Answer(Outcome.NOT_SENT, error=describe(error))
-        verdict = judge(answer.outcome, answer.http_status, claim.attempts + 1)
+        verdict = judge(
+            answer.outcome,
+            answer.http_status,
+            claim.attempt,
+            retry_client_errors=webhook.retry_client_errors,
+            retry_after=answer.retry_after,
+        )
         settlement = Settlement(
             claim,
             _STATES[verdict.next],
@@ -154,6 +180,7 @@ class Dispatcher:
             answer.body,
             None if verdict.delay is None else self._clock() + verdict.delay,
             verdict.deactivate_webhook,
+            "the endpoint answered 410 Gone" if verdict.deactivate_webhook else None,
         )
         recorded = await asyncio.to_thread(self._settle, settlement)
         (self._on_settled if recorded else self._on_fenced)(settlement)
@@ -167,7 +194,7 @@ class Dispatcher:
             "Content-Type": "application/json",
             "User-Agent": "chainbell",
             **signed_headers(
-                [self._keys.open(webhook.sealed_secret)],
+                self._secrets(webhook, started_at),
                 message_id=claim.id,
                 subscription_id=webhook.id,
                 event=claim.event,
@@ -178,6 +205,24 @@ class Dispatcher:
         }
         return await post(client, self._settings.guard, webhook.url, headers, body)
 
+    def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
+        """The current secret, and the previous one while it is being rotated out."""
+        secrets = [self._keys.open(webhook.sealed_secret)]
+        if webhook.sealed_previous_secret and webhook.previous_until and now < webhook.previous_until:
+            secrets.append(self._keys.open(webhook.sealed_previous_secret))
+        return secrets
+
     def _settle(self, settlement: Settlement) -> bool:
+        """Records an attempt; an endpoint that has failed everything for too long is switched off with it."""
+        since = settlement.started_at - self._settings.give_up_after
         with self._database.write() as connection:
-            return outbox.settle(connection, settlement)
+            recorded = outbox.settle(connection, settlement)
+            if recorded and settlement.state == outbox.FAILED:
+                days = self._settings.give_up_after / timedelta(days=1)
+                reason = f"everything sent to the endpoint has failed for {days:g} days"
+                gone = outbox.deactivate_failing(connection, settlement.claim.webhook_id, since, reason)
+            else:
+                gone = False
+        if recorded and (gone or settlement.deactivate_webhook):
+            self._on_deactivated(settlement.claim.webhook_id, reason if gone else str(settlement.deactivation))
+        return recorded

@@ -36,8 +36,22 @@ class Verdict:
     deactivate_webhook: bool = False
 
 
-def judge(outcome: Outcome, http_status: int | None, attempt: int) -> Verdict:
+RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})
+"""What a webhook may ask to have retried: request timeout, too early, too many requests."""
+LONGEST_RETRY_AFTER = timedelta(days=1)
+
+
+def judge(
+    outcome: Outcome,
+    http_status: int | None,
+    attempt: int,
+    *,
+    retry_client_errors: bool = False,
+    retry_after: timedelta | None = None,
+) -> Verdict:
     """The verdict on the attempt with this number (the first is 1).
+
+    With `retry_client_errors` 408, 425 and 429 are retried, no earlier than the answer's `retry_after` asks.
 
     2xx is delivered; 5xx and everything that kept a well-formed answer from arriving in time is retried; 3xx (never
     followed), 4xx and an address the guard refuses fail at once, and 410 deactivates the webhook.
@@ -47,8 +61,10 @@ def judge(outcome: Outcome, http_status: int | None, attempt: int) -> Verdict:
     if outcome == Outcome.ANSWERED and http_status is not None:
         if 200 <= http_status < 300:
             return Verdict(Next.DELIVERED)
-        if http_status < 500:
+        is_retried = retry_client_errors and http_status in RETRIED_CLIENT_ERRORS
+        if http_status < 500 and not is_retried:
             return Verdict(Next.FAILED, deactivate_webhook=http_status == 410)
     if attempt > len(RETRY_DELAYS):
         return Verdict(Next.FAILED)
-    return Verdict(Next.RETRY, RETRY_DELAYS[attempt - 1])
+    asked = min(retry_after or timedelta(), LONGEST_RETRY_AFTER)
+    return Verdict(Next.RETRY, max(asked, RETRY_DELAYS[attempt - 1]))

@@ -39,6 +39,12 @@ class Claim:
     body: bytes
     attempts: int
     fence: int
+    tried_before: int = 0
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt to be made within the present series of tries, from 1."""
+        return self.attempts - self.tried_before + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class Settlement:
     response: str | None = None
     next_attempt_at: datetime | None = None
     deactivate_webhook: bool = False
+    deactivation: str | None = None
 
 
 def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> None:
@@ -74,6 +81,7 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
             "fence": 0,
             "created_at": now,
             "finished_at": None,
+            "tried_before": 0,
         }
         for delivery in deliveries
     ]
@@ -107,6 +115,19 @@ def claim(connection: Connection, now: datetime, lease_until: datetime, limit: i
     )
     claims = {row.id: Claim(*row) for row in connection.execute(leased)}
     return [claims[delivery_id] for delivery_id in ids]
+
+
+def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_until: datetime) -> Claim | None:
+    """Leases one pending delivery, of a paused webhook too; None if it is not pending or leased to somebody."""
+    free = or_(DELIVERIES.c.lease_until.is_(None), DELIVERIES.c.lease_until <= now)
+    leased = (
+        update(DELIVERIES)
+        .where(DELIVERIES.c.id == delivery_id, DELIVERIES.c.state == PENDING, free)
+        .values(lease_until=lease_until, fence=DELIVERIES.c.fence + 1)
+        .returning(*(DELIVERIES.c[name] for name in Claim.__slots__))
+    )
+    row = connection.execute(leased).first()
+    return None if row is None else Claim(*row)
 
 
 def settle(connection: Connection, settlement: Settlement) -> bool:
@@ -144,10 +165,65 @@ def settle(connection: Connection, settlement: Settlement) -> bool:
         "failed_calls": WEBHOOKS.c.failed_calls + 1 - succeeded,
         "last_triggered": settlement.started_at,
     }
+    counters["failing_since"] = None if succeeded else func.coalesce(WEBHOOKS.c.failing_since, settlement.started_at)
     if settlement.deactivate_webhook:
-        counters["is_active"] = False
+        counters |= {"is_active": False, "deactivation": settlement.deactivation}
     connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == claimed.webhook_id).values(counters))
     return True
+
+
+def deactivate_failing(connection: Connection, webhook_id: str, since: datetime, reason: str) -> bool:
+    """Switches a webhook off if it has failed everything from `since` on or longer; True if this call did it."""
+    failing = and_(
+        WEBHOOKS.c.id == webhook_id,
+        WEBHOOKS.c.is_active,
+        WEBHOOKS.c.failing_since.is_not(None),
+        WEBHOOKS.c.failing_since <= since,
+    )
+    query = update(WEBHOOKS).where(failing).values(is_active=False, deactivation=reason)
+    return connection.execute(query).rowcount == 1
+
+
+def send_again(connection: Connection, webhook_id: str, delivery_id: str, now: datetime) -> bool:
+    """Makes a finished delivery due now, with a new series of tries; False if it is not there or still pending."""
+    same = and_(DELIVERIES.c.id == delivery_id, DELIVERIES.c.webhook_id == webhook_id, DELIVERIES.c.state != PENDING)
+    return connection.execute(update(DELIVERIES).where(same).values(_again(now))).rowcount == 1
+
+
+def recover(connection: Connection, webhook_id: str, since: datetime, now: datetime, limit: int) -> int:
+    """Makes at most `limit` failed deliveries of a webhook due now, of those made at `since` or later; how many."""
+    failed = (
+        select(DELIVERIES.c.id)
+        .where(DELIVERIES.c.webhook_id == webhook_id, DELIVERIES.c.state == FAILED, DELIVERIES.c.created_at >= since)
+        .order_by(DELIVERIES.c.created_at, DELIVERIES.c.id)
+        .limit(limit)
+    )
+    ids = connection.scalars(failed).all()
+    if ids:
+        connection.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(ids)).values(_again(now)))
+    return len(ids)
+
+
+def _again(now: datetime) -> dict[str, Any]:
+    return {
+        "state": PENDING,
+        "next_attempt_at": now,
+        "lease_until": None,
+        "finished_at": None,
+        "tried_before": DELIVERIES.c.attempts,
+    }
+
+
+def oldest_due(connection: Connection, now: datetime) -> datetime | None:
+    """Since when the longest waiting delivery of an active webhook has been due; None if nothing is."""
+    due = DELIVERIES.c.next_attempt_at
+    query = (
+        select(func.min(due, type_=due.type))
+        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
+        .where(WEBHOOKS.c.is_active, DELIVERIES.c.state == PENDING, due <= now)
+    )
+    oldest: datetime | None = connection.scalar(query)
+    return oldest
 
 
 def has_leases(connection: Connection, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import declared_attr, registry
 from sqlmodel import Field, SQLModel
@@ -203,7 +204,11 @@ class EventRow(Kept, table=True):
 
 
 class WebhookRow(Kept, table=True):
-    """A registration; `secret` is sealed, the counters change with the attempts that they count."""
+    """A registration; `secret` is sealed, the counters change with the attempts that they count.
+
+    Until `previous_until` the sealed `previous_secret` signs as well. `failing_since` is the first failure after the
+    last success; `deactivation` says why chainbell itself switched the webhook off.
+    """
 
     id: str = Field(primary_key=True, max_length=64)
     account_id: HostId = Field(sa_type=HostIdType, index=True)
@@ -219,12 +224,27 @@ class WebhookRow(Kept, table=True):
     total_calls: int
     successful_calls: int
     failed_calls: int
+    previous_secret: str | None = Field(sa_type=Text)
+    previous_until: datetime | None = Field(sa_type=Instant)
+    retry_client_errors: bool = Field(sa_column_kwargs={"server_default": false()})
+    failing_since: datetime | None = Field(sa_type=Instant)
+    deactivation: str | None = Field(sa_type=Text)
+
+
+class TokenRow(Kept, table=True):
+    """A bearer token of the management API, as its SHA-256."""
+
+    hash: str = Field(primary_key=True, max_length=64)
+    account_id: HostId = Field(sa_type=HostIdType, index=True)
+    name: str
+    created_at: datetime = Field(sa_type=Instant)
 
 
 class DeliveryRow(Kept, table=True):
     """One message to one webhook. `id` travels as `webhookId`; `body` is sent as it stands but for its retry count.
 
-    A pending delivery is due at `next_attempt_at` unless a lease on it lasts; `fence` rises with each claim.
+    A pending delivery is due at `next_attempt_at` unless a lease on it lasts; `fence` rises with each claim. A delivery
+    that is sent again starts a new series of tries after the `tried_before` ones.
     """
 
     __table_args__ = (UniqueConstraint("webhook_id", "event_id"), Index(None, "state", "next_attempt_at"))
@@ -241,6 +261,7 @@ class DeliveryRow(Kept, table=True):
     fence: int
     created_at: datetime = Field(sa_type=Instant)
     finished_at: datetime | None = Field(sa_type=Instant)
+    tried_before: int = Field(sa_column_kwargs={"server_default": "0"})
 
 
 class AttemptRow(Kept, table=True):

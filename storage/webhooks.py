@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from chainbell.rules import HostId
 from chainbell.storage.tables import AttemptRow, WebhookRow, table
@@ -32,6 +32,11 @@ class Webhook:
     total_calls: int = 0
     successful_calls: int = 0
     failed_calls: int = 0
+    sealed_previous_secret: str | None = field(default=None, repr=False)
+    previous_until: datetime | None = None
+    retry_client_errors: bool = False
+    failing_since: datetime | None = None
+    deactivation: str | None = None
 
 
 def add_webhook(connection: Connection, webhook: Webhook) -> None:
@@ -51,8 +56,19 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
             total_calls=0,
             successful_calls=0,
             failed_calls=0,
+            retry_client_errors=webhook.retry_client_errors,
         )
     )
+
+
+def change_webhook(connection: Connection, webhook_id: str, changes: dict[str, Any]) -> bool:
+    """Writes these columns of a registration; False if it is not there."""
+    return connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes)).rowcount == 1
+
+
+def delete_webhook(connection: Connection, webhook_id: str) -> bool:
+    """Deletes a registration with its deliveries and their attempts; False if it is not there."""
+    return connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).rowcount == 1
 
 
 def webhooks(connection: Connection, account_id: HostId | None = None) -> list[Webhook]:
@@ -67,11 +83,25 @@ def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:
     return None if row is None else _webhook(row)
 
 
-def attempt_log(connection: Connection, webhook_id: str, limit: int = 50) -> list[dict[str, Any]]:
-    """The attempts of one webhook, newest first."""
+def attempt_log(
+    connection: Connection,
+    webhook_id: str,
+    limit: int = 50,
+    *,
+    skip: int = 0,
+    succeeded: bool | None = None,
+    event: str | None = None,
+) -> list[dict[str, Any]]:
+    """The attempts of one webhook, newest first; of one result or one event only where these are given."""
+    status = ATTEMPTS.c.http_status
     query = select(ATTEMPTS).where(ATTEMPTS.c.webhook_id == webhook_id)
+    if succeeded is not None:
+        success = and_(status.is_not(None), status >= 200, status < 300)
+        query = query.where(success if succeeded else or_(status.is_(None), status < 200, status >= 300))
+    if event is not None:
+        query = query.where(ATTEMPTS.c.event == event)
     newest = query.order_by(ATTEMPTS.c.started_at.desc(), ATTEMPTS.c.delivery_id, ATTEMPTS.c.number.desc())
-    return [dict(row) for row in connection.execute(newest.limit(limit)).mappings()]
+    return [dict(row) for row in connection.execute(newest.limit(limit).offset(skip)).mappings()]
 
 
 def _webhook(row: Any) -> Webhook:
@@ -90,4 +120,9 @@ def _webhook(row: Any) -> Webhook:
         total_calls=row.total_calls,
         successful_calls=row.successful_calls,
         failed_calls=row.failed_calls,
+        sealed_previous_secret=row.previous_secret,
+        previous_until=row.previous_until,
+        retry_client_errors=row.retry_client_errors,
+        failing_since=row.failing_since,
+        deactivation=row.deactivation,
     )
