@@ -15,9 +15,9 @@ import aiohttp
 from chainbell.delivery.attempt import DEADLINE_SECONDS, Answer, describe, open_client, post
 from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.guard import PUBLIC_HTTPS, GuardPolicy
-from chainbell.delivery.retry import Next, Outcome, judge
+from chainbell.delivery.retry import Next, Outcome, Verdict, judge
 from chainbell.delivery.signature import HEADER_PREFIX, signed_headers
-from chainbell.storage import Claim, Database, KeyRing, Settlement, Webhook, outbox
+from chainbell.storage import Claim, Database, KeyRing, NewDelivery, Settlement, Webhook, outbox
 from chainbell.storage.webhooks import find_webhook
 
 Clock = Callable[[], datetime]
@@ -101,21 +101,22 @@ class Dispatcher:
                     on_idle(await asyncio.to_thread(self.next_due))
                     await self._woken.wait()
 
-    async def deliver(self, delivery_id: str) -> bool:
-        """One attempt of one delivery at once, whether its webhook is active or not; False if somebody else has it."""
-        claimed = await asyncio.to_thread(self._claim_one, delivery_id)
-        if claimed is None:
-            return False
+    async def deliver(self, delivery: NewDelivery) -> None:
+        """Keeps a delivery and makes its one attempt at once, whether its webhook is active or not; never retried."""
+        claim, webhook = await asyncio.to_thread(self._keep_and_claim, delivery)
         async with self._client() as client:
-            await self._deliver(client, *claimed)
-        return True
+            await self._deliver(client, claim, webhook, is_only_attempt=True)
 
-    def _claim_one(self, delivery_id: str) -> tuple[Claim, Webhook] | None:
+    def _keep_and_claim(self, delivery: NewDelivery) -> tuple[Claim, Webhook]:
         now = self._clock()
         with self._database.write() as connection:
-            claim = outbox.claim_one(connection, delivery_id, now, now + self._settings.lease)
-            webhook = None if claim is None else find_webhook(connection, claim.webhook_id)
-        return None if claim is None or webhook is None else (claim, webhook)
+            webhook = find_webhook(connection, delivery.webhook_id)
+            if webhook is None:
+                raise LookupError(f"there is no webhook {delivery.webhook_id!r}")
+            outbox.enqueue(connection, [delivery], now)
+            claim = outbox.claim_one(connection, delivery.id, now, now + self._settings.lease)
+        assert claim is not None  # noqa: S101  nobody else has seen it yet
+        return claim, webhook
 
     async def drain(self) -> int:
         """Delivers until nothing is due now; retries that are due later stay. Returns the number of attempts.
@@ -155,7 +156,9 @@ class Dispatcher:
             found = (find_webhook(connection, webhook_id) for webhook_id in {claim.webhook_id for claim in claims})
             return claims, {webhook.id: webhook for webhook in found if webhook is not None}
 
-    async def _deliver(self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook) -> None:
+    async def _deliver(
+        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, *, is_only_attempt: bool = False
+    ) -> None:
         """One attempt and its settling; no transaction is open while the request is."""
         started_at, begun = self._clock(), time.monotonic()
         try:
@@ -169,6 +172,8 @@ class Dispatcher:
             retry_client_errors=webhook.retry_client_errors,
             retry_after=answer.retry_after,
         )
+        if is_only_attempt and verdict.next == Next.RETRY:
+            verdict = Verdict(Next.FAILED)
         settlement = Settlement(
             claim,
             _STATES[verdict.next],

@@ -14,6 +14,10 @@ class InvalidInputError(ChainbellError):
         self.reason = reason
 
 
+class NotFoundError(InvalidInputError):
+    """There is no such thing, or it belongs to another account."""
+
+
 class StaleChange(InvalidInputError):  # noqa: N818
     """A change older than what is known of its subject already; send `allowStale` to apply it all the same."""
 

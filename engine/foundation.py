@@ -15,6 +15,7 @@ from chainbell.delivery import (
 )
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log, log_event
+from chainbell.engine.metrics import Metrics
 from chainbell.engine.snapshots import Snapshots
 from chainbell.rules import CATALOGUE, Event, Rule
 from chainbell.storage import (
@@ -63,7 +64,9 @@ class Foundation:
         self.rules = _checked(rules)
         self._clock = clock
         self._snapshots = Snapshots()
+        self.metrics = Metrics()
         self._signals = Namespace()
+        self.deactivated = Signal("Sent when a webhook is switched off, as `handler(engine, webhook_id, reason)`.")
         self.enqueued = Signal(
             "Sent after a commit that may have left deliveries due, with no arguments but the engine."
         )
@@ -103,6 +106,7 @@ class Foundation:
     def _announce(self, fired: list[Event]) -> None:
         for event in fired:
             log_event(event)
+            self.metrics.event_fired(event)
             self._send(self._signals.signal(event.name), name=event.name, event=event)
         if fired:
             self._send(self.enqueued, name="enqueued")

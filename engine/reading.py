@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from chainbell.engine.baselines import Baseline, baselines_of
-from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.foundation import Foundation
 from chainbell.engine.status import FeverPoint, ProjectReport, report
 from chainbell.rules import CalendarRangeError, Event, HostId
@@ -38,7 +38,7 @@ class Reading(Foundation):
         with self.database.read() as connection:
             found = events.find_event(connection, event_id)
         if found is None:
-            raise InvalidInputError("event", f"there is no event {event_id!r}")
+            raise NotFoundError("event", f"there is no event {event_id!r}")
         return found
 
     def status(self, project: HostId, *, account: HostId | None = None, as_of: datetime | None = None) -> ProjectReport:
@@ -67,7 +67,7 @@ class Reading(Foundation):
         except AmbiguousProjectError:
             raise InvalidInputError("account", f"several accounts have a project {project!r}; name one") from None
         if located is None:
-            raise InvalidInputError("projectId", f"there is no project {project!r}")
+            raise NotFoundError("projectId", f"there is no project {project!r}")
         return located.key
 
     def resolve_project_id(self, text: str) -> HostId:

@@ -4,7 +4,7 @@ import sys
 
 from sqlalchemy.exc import DatabaseError
 
-from chainbell.engine.cli import delivering, maintenance, planning, projects, simulate, webhooks  # noqa: F401
+from chainbell.engine.cli import delivering, maintenance, planning, projects, serving, simulate, webhooks  # noqa: F401
 from chainbell.engine.cli.app import app, with_global_options_first
 from chainbell.engine.errors import ChainbellError, StorageError
 

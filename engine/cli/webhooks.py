@@ -1,12 +1,14 @@
-"""`webhooks add|list|logs`."""
+"""`webhooks add|list|pause|resume|test|logs|resend|recover|rotate`."""
 
-from typing import Annotated
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 
 from chainbell.engine.cli.app import Account, AsJson, account_id, app, open_engine, print_json
 from chainbell.engine.errors import InvalidInputError
-from chainbell.rules.payload import wire_instant
+from chainbell.engine.wire_webhooks import log_entry, log_key, wire_webhook
 
 webhooks_app = typer.Typer(no_args_is_help=True, help="Webhook registrations.")
 app.add_typer(webhooks_app, name="webhooks")
@@ -54,24 +56,9 @@ def list_webhooks(context: typer.Context, account: Account = None, as_json: AsJs
         found = engine.webhooks(account_id(account))
     for webhook in found:
         if as_json:
-            print_json(
-                {
-                    "id": webhook.id,
-                    "name": webhook.name,
-                    "url": webhook.url,
-                    "events": list(webhook.events),
-                    "isActive": webhook.is_active,
-                    "createdAt": wire_instant(webhook.created_at),
-                    "lastTriggered": None if webhook.last_triggered is None else wire_instant(webhook.last_triggered),
-                    "statistics": {
-                        "totalCalls": webhook.total_calls,
-                        "successfulCalls": webhook.successful_calls,
-                        "failedCalls": webhook.failed_calls,
-                    },
-                }
-            )
+            print_json(wire_webhook(webhook))
         else:
-            state = "active" if webhook.is_active else "inactive"
+            state = "active" if webhook.is_active else f"inactive ({webhook.deactivation or 'paused'})"
             counters = f"{webhook.total_calls} calls, {webhook.failed_calls} failed"
             print(f"{webhook.id}  {webhook.name}  {webhook.url}  {state}  {counters}")
 
@@ -87,22 +74,107 @@ def logs(
     with open_engine(context) as engine:
         attempts = engine.webhook_log(webhook_id, limit)
     for attempt in attempts:
-        succeeded = attempt["http_status"] is not None and 200 <= attempt["http_status"] < 300
-        line = {
-            "id": f"log_{attempt['delivery_id'].removeprefix('wh_')}_{attempt['number']}",
-            "webhookId": webhook_id,
-            "deliveryId": attempt["delivery_id"],
-            "event": attempt["event"],
-            "timestamp": wire_instant(attempt["started_at"]),
-            "status": "success" if succeeded else "failed",
-            "httpStatus": attempt["http_status"],
-            "responseTime": attempt["duration_ms"],
-            "error": attempt["error"],
-            "retries": attempt["number"] - 1,
-        }
+        line = log_entry(attempt)
         if as_json:
-            print_json(line)
+            print_json({**line, "deliveryId": attempt["delivery_id"]})
         else:
-            answer = attempt["http_status"] or attempt["outcome"]
-            result = f"{answer}  {line['responseTime']} ms  retries {line['retries']}"
-            print(f"{line['timestamp']}  {line['event']:<22}  {result}")
+            result = (
+                f"{attempt['http_status'] or attempt['outcome']}  {line['responseTime']} ms  retries {line['retries']}"
+            )
+            print(f"{line['timestamp']}  {line['event']:<22}  {result}  {line['id']}")
+
+
+@webhooks_app.command("pause")
+def pause(context: typer.Context, webhook_id: str) -> None:
+    """Holds its deliveries."""
+    with open_engine(context) as engine:
+        engine.pause_webhook(webhook_id)
+    print(f"{webhook_id} is paused: its deliveries are held")
+
+
+@webhooks_app.command("resume")
+def resume(context: typer.Context, webhook_id: str) -> None:
+    """Releases what was held."""
+    with open_engine(context) as engine:
+        engine.resume_webhook(webhook_id)
+    print(f"{webhook_id} is active")
+
+
+@webhooks_app.command("test")
+def send_test(
+    context: typer.Context,
+    webhook_id: str,
+    event: Annotated[str, typer.Option(help="The event to pretend.")] = "project.started",
+    as_json: AsJson = False,
+) -> None:
+    """Delivers a test event at once and explains what came of it; exits 1 where it did not arrive."""
+    with open_engine(context) as engine:
+        attempt = asyncio.run(engine.test_webhook(webhook_id, event))
+    entry = log_entry(attempt)
+    if as_json:
+        print_json(entry)
+    else:
+        print(f"{entry['status']} in {entry['responseTime']} ms: {explained(attempt)}")
+    if entry["status"] != "success":
+        raise typer.Exit(1)
+
+
+def explained(attempt: dict[str, Any]) -> str:
+    """What an attempt's result means, and where to look."""
+    status, error = attempt["http_status"], attempt["error"] or ""
+    if status is None:
+        return f"{_WORDS.get(attempt['outcome'], attempt['outcome'])} ({error})"
+    if 200 <= status < 300:
+        return f"the endpoint answered {status}"
+    if status == 401:
+        return "the endpoint answered 401: it does not accept the signature; does it know the current secret?"
+    if 300 <= status < 400:
+        return f"the endpoint answered {status}: redirects are not followed; register the final URL ({error})"
+    return f"the endpoint answered {status} ({error})"
+
+
+_WORDS = {
+    "timeout": "no answer within the deadline: does the endpoint answer before it works?",
+    "dns_failure": "the host's name was not found",
+    "tls_failure": "TLS failed: is the certificate valid, for this name, and from a known authority?",
+    "connection_failure": "nobody listens there, or the connection was reset",
+    "broken_answer": "what came back is not HTTP",
+    "refused_address": "the address is inside, or not allowed; nothing was sent",
+    "not_sent": "it could not be sent",
+}
+
+
+@webhooks_app.command("resend")
+def resend(context: typer.Context, webhook_id: str, log_id: str) -> None:
+    """Makes the delivery of a log entry due again."""
+    delivery = log_key(log_id)
+    if delivery is None:
+        raise InvalidInputError("log", f"{log_id!r} is no id of a log entry")
+    with open_engine(context) as engine:
+        engine.send_again(webhook_id, delivery)
+    print(f"{delivery} is due again")
+
+
+@webhooks_app.command("recover")
+def recover(
+    context: typer.Context,
+    webhook_id: str,
+    since: Annotated[datetime, typer.Option(help="From this instant on, UTC unless it names an offset.")],
+) -> None:
+    """Makes every failed delivery since then due again."""
+    at = since if since.tzinfo else since.replace(tzinfo=UTC)
+    with open_engine(context) as engine:
+        print(f"{engine.recover(webhook_id, at)} deliveries are due again")
+
+
+@webhooks_app.command("rotate")
+def rotate(
+    context: typer.Context,
+    webhook_id: str,
+    secret: Annotated[str | None, typer.Option(help="The new secret; generated if left out.")] = None,
+    overlap_hours: Annotated[float, typer.Option(min=0, max=720, help="How long the old one signs as well.")] = 24.0,
+) -> None:
+    """A new secret that signs at once."""
+    with open_engine(context) as engine:
+        plain = engine.rotate_secret(webhook_id, secret=secret, overlap=timedelta(hours=overlap_hours))
+    print(f"the old secret signs for {overlap_hours:g} hours more" + ("" if secret else f"; new secret: {plain}"))

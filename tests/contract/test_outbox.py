@@ -114,3 +114,28 @@ def test_many_may_open_a_new_database_at_once(database_url: str) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(seal, range(6))) == [f"[{number}]" for number in range(6)]
+
+
+def failed(claimed: Claim, at: datetime) -> Settlement:
+    return Settlement(claimed, outbox.FAILED, at, 12, "answered", 400, "Bad Request", "no")
+
+
+def test_an_endpoint_that_has_failed_everything_for_days_is_switched_off_once(engine: Engine, webhook_id: str) -> None:
+    """Its deliveries are held, and a success in between starts the count anew."""
+    first, second, third = claim(engine)
+    settle(engine, failed(first, NOW))
+    settle(engine, delivered(second))
+    assert engine.webhook(webhook_id).failing_since is None
+    settle(engine, failed(third, NOW + timedelta(hours=1)))
+    assert engine.webhook(webhook_id).failing_since == NOW + timedelta(hours=1)
+    with engine.database.write() as connection:
+        assert not outbox.deactivate_failing(connection, webhook_id, NOW, "gone")
+        assert outbox.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
+        assert not outbox.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
+    assert (engine.webhook(webhook_id).is_active, engine.webhook(webhook_id).deactivation) == (False, "gone")
+    assert engine.recover(webhook_id, NOW) == 2
+    assert claim(engine, NOW + timedelta(days=9000)) == []  # held
+    engine.resume_webhook(webhook_id)
+    again = claim(engine, NOW + timedelta(days=9000))
+    assert [(c.attempts, c.attempt) for c in again] == [(1, 1), (1, 1)]  # a new series of tries
+    assert engine.webhook(webhook_id).deactivation is None

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from chainbell.delivery import Next, Outcome, judge
@@ -27,3 +29,20 @@ def test_the_status_decides(status: int, expected: Next) -> None:
 
 def test_an_address_that_the_guard_refuses_is_not_retried() -> None:
     assert judge(Outcome.REFUSED_ADDRESS, None, 1).next == Next.FAILED
+
+
+@pytest.mark.parametrize("status", [408, 425, 429])
+def test_some_client_errors_are_retried_where_the_webhook_asks_for_it(status: int) -> None:
+    assert judge(Outcome.ANSWERED, status, 1).next == Next.FAILED
+    asked = judge(Outcome.ANSWERED, status, 1, retry_client_errors=True)
+    assert (asked.next, asked.delay) == (Next.RETRY, timedelta(seconds=10))
+
+
+def test_retry_after_is_honoured_but_never_earlier_than_the_table() -> None:
+    def delay(seconds: int) -> timedelta | None:
+        after = timedelta(seconds=seconds)
+        return judge(Outcome.ANSWERED, 429, 2, retry_client_errors=True, retry_after=after).delay
+
+    assert delay(5) == timedelta(minutes=1)
+    assert delay(300) == timedelta(minutes=5)
+    assert delay(10**7) == timedelta(days=1)

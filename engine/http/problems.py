@@ -1,0 +1,47 @@
+"""Errors as RFC 9457 problem documents, whatever goes wrong."""
+
+import json
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from chainbell.engine.errors import ConflictError, InvalidInputError, NotFoundError, StaleChange, StorageError
+from chainbell.engine.logs import log
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (StaleChange, HTTPStatus.CONFLICT),
+    (InvalidInputError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+"""The first that fits."""
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> web.Response:
+    """A problem document; `members` such as `field` say more."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+    return web.Response(status=status, text=json.dumps(body), content_type="application/problem+json", headers=headers)
+
+
+@web.middleware
+async def as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns every error into a problem document; what nobody foresaw is logged and told without its inside."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        kept = {name: value for name, value in error.headers.items() if name in ("Allow", "WWW-Authenticate")}
+        return problem(error.status, error.text or error.reason, kept)
+    except tuple(kind for kind, _ in STATUS) as error:
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        if isinstance(error, InvalidInputError):
+            return problem(status, str(error), field=error.field, reason=error.reason)
+        return problem(status, str(error))
+    except Exception as error:  # noqa: BLE001  the last resort of a server
+        log.error("chainbell.request_failed", method=request.method, path=request.path, error=repr(error))
+        return problem(500, "an error of chainbell's own; it has been logged")

@@ -1,0 +1,56 @@
+"""Prometheus metrics of one engine, in a registry of its own beside a host's. No label grows with use."""
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from chainbell.rules import Event
+from chainbell.storage import Settlement
+
+if TYPE_CHECKING:
+    from chainbell.engine.engine import Engine
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """What this process has done since it began, and what the database says when it is asked."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._events = Counter("chainbell_events", "Events that fired.", ["event"], registry=registry)
+        self._attempts = Counter("chainbell_attempts", "HTTP attempts.", ["outcome", "state"], registry=registry)
+        self._seconds = Histogram(
+            "chainbell_attempt_seconds", "How long attempts took.", buckets=SECONDS, registry=registry
+        )
+        self.oldest_due = Gauge("chainbell_oldest_due_seconds", "Age of the oldest due delivery.", registry=registry)
+        self.deliveries = Gauge("chainbell_deliveries", "Deliveries kept.", ["state"], registry=registry)
+        self.webhooks = Gauge("chainbell_webhooks", "Registrations.", ["state"], registry=registry)
+        self.projects = Gauge("chainbell_projects", "Projects.", ["status"], registry=registry)
+
+    def event_fired(self, event: Event) -> None:
+        self._events.labels(event.name).inc()
+
+    def attempt_settled(self, settlement: Settlement) -> None:
+        status = settlement.http_status
+        outcome = str(settlement.outcome) if status is None else f"{status // 100}xx"
+        self._attempts.labels(outcome, settlement.state).inc()
+        self._seconds.observe(settlement.duration_ms / 1000)
+
+
+def exposition(engine: "Engine") -> tuple[bytes, str]:
+    """The metrics in Prometheus' text format, with its content type."""
+    metrics = engine.metrics
+    metrics.oldest_due.set(engine.oldest_due().total_seconds())
+    for name, count in engine.statistics().items():
+        kind, _, state = name.partition("_")
+        gauge = metrics.projects if kind == "projects" else metrics.deliveries
+        gauge.labels(state).set(count)
+    states = {"active": 0, "failing": 0, "inactive": 0}
+    for webhook in engine.webhooks():
+        states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1
+    for state, count in states.items():
+        metrics.webhooks.labels(state).set(count)
+    return generate_latest(metrics.registry), CONTENT_TYPE_LATEST
