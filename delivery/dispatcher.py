@@ -1,65 +1,40 @@
 """The dispatcher: claims what is due, attempts it over HTTP, settles the result. The database says what is due.
 
-Nothing here keeps time or a queue of its own: `run_once` delivers one batch, `drain` all that is due, `run` waits for
-`wake()` in between and says through `on_idle` when something will next be due.
+Nothing here keeps time or a queue of its own: `drain` delivers all that is due, `run` waits for `wake()` in between and
+says through `on_idle` when something will next be due. Places in flight are filled as they become free, at most
+`per_webhook` of them by one endpoint, so an endpoint that hangs leaves the others theirs.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
 
 import aiohttp
 
-from chainbell.delivery.attempt import DEADLINE_SECONDS, Answer, describe, open_client, post
+from chainbell.delivery.attempt import Answer, describe, open_client, post
 from chainbell.delivery.envelope import with_retry_count
-from chainbell.delivery.guard import PUBLIC_HTTPS, GuardPolicy
 from chainbell.delivery.retry import Next, Outcome, Verdict, judge
-from chainbell.delivery.signature import HEADER_PREFIX, signed_headers
+from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
+from chainbell.delivery.signature import signed_headers
 from chainbell.storage import Claim, Database, KeyRing, NewDelivery, Settlement, Webhook, outbox
 from chainbell.storage.webhooks import find_webhook
 
-Clock = Callable[[], datetime]
-LEASE_MARGIN_SECONDS = 1.0
-"""By how much a lease must outlast the deadline of an attempt, for settling it."""
+REFILL_SECONDS = 0.05
+"""How long places in flight may stay free while others are still taken."""
 LEASE_POLL_SECONDS = 0.2
 """How often `drain` looks whether the leases of others have ended."""
 _STATES = {Next.DELIVERED: outbox.DELIVERED, Next.RETRY: outbox.PENDING, Next.FAILED: outbox.FAILED}
-
-
-def system_clock() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliverySettings:
-    """How deliveries are made; ValueError refuses a lease that would not outlast the deadline of an attempt."""
-
-    guard: GuardPolicy = PUBLIC_HTTPS
-    header_prefix: str = HEADER_PREFIX
-    deadline_seconds: float = DEADLINE_SECONDS
-    lease_seconds: float | None = None
-    in_flight: int = 256
-    give_up_after: timedelta = timedelta(days=5)
-
-    def __post_init__(self) -> None:
-        if self.in_flight < 1:
-            raise ValueError(f"in_flight: {self.in_flight} is less than 1")
-        if self.lease_seconds is not None and self.lease_seconds < self.deadline_seconds + LEASE_MARGIN_SECONDS:
-            raise ValueError(f"lease_seconds: {self.lease_seconds:g} does not outlast the deadline by the margin")
-
-    @property
-    def lease(self) -> timedelta:
-        """The deadline of an attempt and time to settle it, unless set."""
-        return timedelta(seconds=self.lease_seconds or 1.5 * self.deadline_seconds + LEASE_MARGIN_SECONDS)
 
 
 class Dispatcher:
     """Delivers what is due in one database.
 
     `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else,
-    `on_deactivated` of each webhook that is switched off, with the reason.
+    `on_deactivated` of each webhook that is switched off, with the reason, `on_error` of an attempt that could not be
+    recorded; its lease ends and it is made again.
     """
 
     def __init__(
@@ -72,6 +47,7 @@ class Dispatcher:
         on_settled: Callable[[Settlement], None] = lambda settlement: None,
         on_fenced: Callable[[Settlement], None] = lambda settlement: None,
         on_deactivated: Callable[[str, str], None] = lambda webhook_id, reason: None,
+        on_error: Callable[[BaseException | None], None] = lambda error: None,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -80,7 +56,12 @@ class Dispatcher:
         self._on_settled = on_settled
         self._on_fenced = on_fenced
         self._on_deactivated = on_deactivated
+        self._on_error = on_error
         self._woken = asyncio.Event()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._busy: Counter[str] = Counter()
+        self._ending: list[tuple[Settlement, asyncio.Future[None]]] = []
+        self._settling: asyncio.Task[None] | None = None
         self._stopping = False
 
     def wake(self) -> None:
@@ -93,13 +74,55 @@ class Dispatcher:
         self._woken.set()
 
     async def run(self, on_idle: Callable[[datetime | None], None]) -> None:
-        """Delivers until stopped. When nothing is due, `on_idle` hears when the next delivery will be."""
+        """Delivers until stopped; what is in flight is finished first. When nothing is due, `on_idle` hears when the
+        next delivery will be."""
         async with self._client() as client:
             while not self._stopping:
                 self._woken.clear()
-                if await self._batch(client) == 0:
+                await self._refill(client)
+                if not self._in_flight:
                     on_idle(await asyncio.to_thread(self.next_due))
                     await self._woken.wait()
+                else:
+                    await self._until_some_are_done()
+            if self._in_flight:
+                await asyncio.wait(self._in_flight)
+
+    async def _refill(self, client: aiohttp.ClientSession) -> int:
+        """Claims what there is room for and begins it; the number of attempts begun."""
+        room = self._settings.in_flight - len(self._in_flight)
+        if room <= 0:
+            return 0
+        claims, webhooks = await asyncio.to_thread(self._claim, room, dict(self._busy))
+        for claim in claims:
+            webhook = webhooks[claim.webhook_id]
+            self._busy[webhook.id] += 1
+            task = asyncio.create_task(self._deliver(client, claim, webhook))
+            self._in_flight.add(task)
+            task.add_done_callback(partial(self._ended, webhook.id))
+        return len(claims)
+
+    def _ended(self, webhook_id: str, task: "asyncio.Task[None]") -> None:
+        self._in_flight.discard(task)
+        self._busy[webhook_id] -= 1
+        if not self._busy[webhook_id]:
+            del self._busy[webhook_id]
+        if not task.cancelled() and task.exception() is not None:
+            self._on_error(task.exception())
+
+    async def _until_some_are_done(self) -> None:
+        """Until a quarter of what is in flight has ended, or some have and we are woken or a moment has passed."""
+        enough = len(self._in_flight) * 3 // 4
+        waking = asyncio.create_task(self._woken.wait())
+        try:
+            ends = asyncio.get_running_loop().time() + REFILL_SECONDS
+            while len(self._in_flight) > enough and not self._woken.is_set():
+                left = ends - asyncio.get_running_loop().time()
+                if left <= 0:
+                    return
+                await asyncio.wait({waking, *self._in_flight}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waking.cancel()
 
     async def deliver(self, delivery: NewDelivery) -> None:
         """Keeps a delivery and makes its one attempt at once, whether its webhook is active or not; never retried."""
@@ -126,12 +149,13 @@ class Dispatcher:
         attempts = 0
         async with self._client() as client:
             while True:
-                count = await self._batch(client)
-                attempts += count
-                if count == 0:
-                    if not await asyncio.to_thread(self._is_leased_elsewhere):
-                        return attempts
+                attempts += await self._refill(client)
+                if self._in_flight:
+                    await self._until_some_are_done()
+                elif await asyncio.to_thread(self._is_leased_elsewhere):
                     await asyncio.sleep(LEASE_POLL_SECONDS)
+                else:
+                    return attempts
 
     def next_due(self) -> datetime | None:
         with self._database.read() as connection:
@@ -144,15 +168,12 @@ class Dispatcher:
     def _client(self) -> aiohttp.ClientSession:
         return open_client(self._settings.guard, self._settings.in_flight, self._settings.deadline_seconds)
 
-    async def _batch(self, client: aiohttp.ClientSession) -> int:
-        claims, webhooks = await asyncio.to_thread(self._claim)
-        await asyncio.gather(*(self._deliver(client, claim, webhooks[claim.webhook_id]) for claim in claims))
-        return len(claims)
-
-    def _claim(self) -> tuple[list[Claim], dict[str, Webhook]]:
+    def _claim(self, room: int, busy: Mapping[str, int]) -> tuple[list[Claim], dict[str, Webhook]]:
         now = self._clock()
         with self._database.write() as connection:
-            claims = outbox.claim(connection, now, now + self._settings.lease, self._settings.in_flight)
+            claims = outbox.claim(
+                connection, now, now + self._settings.lease, room, busy=busy, per_webhook=self._settings.per_webhook
+            )
             found = (find_webhook(connection, webhook_id) for webhook_id in {claim.webhook_id for claim in claims})
             return claims, {webhook.id: webhook for webhook in found if webhook is not None}
 
@@ -187,8 +208,30 @@ class Dispatcher:
             verdict.deactivate_webhook,
             "the endpoint answered 410 Gone" if verdict.deactivate_webhook else None,
         )
-        recorded = await asyncio.to_thread(self._settle, settlement)
-        (self._on_settled if recorded else self._on_fenced)(settlement)
+        await self._settled(settlement)
+
+    async def _settled(self, settlement: Settlement) -> None:
+        """Waits until the attempt is recorded; those that end while a transaction is open share the next one."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ending.append((settlement, done))
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._settle_all())
+        await done
+
+    async def _settle_all(self) -> None:
+        while self._ending:
+            batch, self._ending = self._ending, []
+            try:
+                results = await asyncio.to_thread(self._settle, [settlement for settlement, _ in batch])
+            except Exception as error:  # noqa: BLE001  their leases end, and they are claimed again
+                for _, done in batch:
+                    done.set_exception(error)
+                continue
+            for (settlement, done), (recorded, deactivation) in zip(batch, results, strict=True):
+                (self._on_settled if recorded else self._on_fenced)(settlement)
+                if deactivation is not None:
+                    self._on_deactivated(settlement.claim.webhook_id, deactivation)
+                done.set_result(None)
 
     async def _send(
         self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, started_at: datetime
@@ -217,17 +260,19 @@ class Dispatcher:
             secrets.append(self._keys.open(webhook.sealed_previous_secret))
         return secrets
 
-    def _settle(self, settlement: Settlement) -> bool:
-        """Records an attempt; an endpoint that has failed everything for too long is switched off with it."""
-        since = settlement.started_at - self._settings.give_up_after
+    def _settle(self, settlements: list[Settlement]) -> list[tuple[bool, str | None]]:
+        """Records attempts in one transaction; of each, whether it was ours to record, and why its webhook is switched
+        off with it if it is: gone, or failing everything for too long."""
+        days = self._settings.give_up_after / timedelta(days=1)
+        reason = f"everything sent to the endpoint has failed for {days:g} days"
+        results: list[tuple[bool, str | None]] = []
         with self._database.write() as connection:
-            recorded = outbox.settle(connection, settlement)
-            if recorded and settlement.state == outbox.FAILED:
-                days = self._settings.give_up_after / timedelta(days=1)
-                reason = f"everything sent to the endpoint has failed for {days:g} days"
-                gone = outbox.deactivate_failing(connection, settlement.claim.webhook_id, since, reason)
-            else:
-                gone = False
-        if recorded and (gone or settlement.deactivate_webhook):
-            self._on_deactivated(settlement.claim.webhook_id, reason if gone else str(settlement.deactivation))
-        return recorded
+            for settlement in settlements:
+                recorded = outbox.settle(connection, settlement)
+                deactivation = settlement.deactivation if recorded and settlement.deactivate_webhook else None
+                if recorded and settlement.state == outbox.FAILED and deactivation is None:
+                    since = settlement.started_at - self._settings.give_up_after
+                    if outbox.deactivate_failing(connection, settlement.claim.webhook_id, since, reason):
+                        deactivation = reason
+                results.append((recorded, deactivation))
+        return results

@@ -234,6 +234,7 @@ class Registering(Foundation):
             on_settled=self._on_settled,
             on_fenced=log_fenced,
             on_deactivated=self._on_deactivated,
+            on_error=lambda error: log.error("chainbell.attempt_not_recorded", error=repr(error)),
         )
 
     def _on_settled(self, settlement: Settlement) -> None:

@@ -4,12 +4,13 @@ A delivery is claimed by its state and lease, never by tailing ids; each claim r
 the current fence settles it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
 
 from chainbell.storage.tables import AttemptRow, DeliveryRow, WebhookRow, table
 
@@ -88,23 +89,21 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
     connection.execute(insert(DELIVERIES), rows)
 
 
-def claim(connection: Connection, now: datetime, lease_until: datetime, limit: int) -> list[Claim]:
-    """Leases up to `limit` due deliveries of active webhooks, first attempts before retries, oldest first."""
-    due = (
-        select(DELIVERIES.c.id)
-        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
-        .where(
-            WEBHOOKS.c.is_active,
-            DELIVERIES.c.state == PENDING,
-            DELIVERIES.c.next_attempt_at <= now,
-            or_(DELIVERIES.c.lease_until.is_(None), DELIVERIES.c.lease_until <= now),
-        )
-        .order_by(DELIVERIES.c.attempts > 0, DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
-        .limit(limit)
-    )
-    if connection.dialect.name == "postgresql":
-        due = due.with_for_update(skip_locked=True, of=DELIVERIES)
-    ids = connection.scalars(due).all()
+def claim(
+    connection: Connection,
+    now: datetime,
+    lease_until: datetime,
+    limit: int,
+    *,
+    busy: Mapping[str, int] = MappingProxyType({}),
+    per_webhook: int | None = None,
+) -> list[Claim]:
+    """Leases up to `limit` due deliveries of active webhooks, first attempts before retries, oldest first.
+
+    With `per_webhook` no webhook gets more than so many less those that it is `busy` with, and the webhooks take turns:
+    what one endpoint has queued does not stand before what another has.
+    """
+    ids = _due(connection, now, limit) if per_webhook is None else _fair(connection, now, limit, busy, per_webhook)
     if not ids:
         return []
     leased = (
@@ -115,6 +114,49 @@ def claim(connection: Connection, now: datetime, lease_until: datetime, limit: i
     )
     claims = {row.id: Claim(*row) for row in connection.execute(leased)}
     return [claims[delivery_id] for delivery_id in ids]
+
+
+def _fair(connection: Connection, now: datetime, limit: int, busy: Mapping[str, int], per_webhook: int) -> list[str]:
+    """A share of the limit for each webhook that has anything due; what one does not use goes to the others."""
+    anything_due = exists().where(
+        DELIVERIES.c.webhook_id == WEBHOOKS.c.id, DELIVERIES.c.state == PENDING, DELIVERIES.c.next_attempt_at <= now
+    )
+    waiting = select(WEBHOOKS.c.id).where(WEBHOOKS.c.is_active, anything_due).order_by(WEBHOOKS.c.id)
+    room = {webhook: per_webhook - busy.get(webhook, 0) for webhook in connection.scalars(waiting)}
+    ids: list[str] = []
+    while len(ids) < limit and (room := {webhook: free for webhook, free in room.items() if free > 0}):
+        share = max(1, (limit - len(ids)) // len(room))
+        for webhook, free in list(room.items()):
+            wanted = min(share, free, limit - len(ids))
+            found = _due(connection, now, wanted, webhook, besides=ids) if wanted else []
+            ids += found
+            room[webhook] = free - len(found) if len(found) == share else 0  # who took less has no more, or no room
+    return ids
+
+
+def _due(
+    connection: Connection, now: datetime, limit: int, webhook_id: str | None = None, besides: Sequence[str] = ()
+) -> list[str]:
+    """The ids of what is due and leased to nobody, first attempts before retries, oldest first."""
+    due = select(DELIVERIES.c.id).where(
+        DELIVERIES.c.state == PENDING,
+        DELIVERIES.c.next_attempt_at <= now,
+        or_(DELIVERIES.c.lease_until.is_(None), DELIVERIES.c.lease_until <= now),
+    )
+    if webhook_id is None:
+        due = due.join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id).where(WEBHOOKS.c.is_active)
+    else:
+        due = due.where(DELIVERIES.c.webhook_id == webhook_id)
+    if besides:
+        due = due.where(DELIVERIES.c.id.not_in(besides))
+    if connection.dialect.name == "postgresql":
+        due = due.with_for_update(skip_locked=True, of=DELIVERIES)
+    due = due.order_by(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
+    ids = list(connection.scalars(due.where(DELIVERIES.c.attempts == DELIVERIES.c.tried_before).limit(limit)))
+    if len(ids) < limit:
+        retries = due.where(DELIVERIES.c.attempts > DELIVERIES.c.tried_before)
+        ids += connection.scalars(retries.limit(limit - len(ids)))
+    return ids
 
 
 def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_until: datetime) -> Claim | None:

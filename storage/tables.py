@@ -247,7 +247,11 @@ class DeliveryRow(Kept, table=True):
     that is sent again starts a new series of tries after the `tried_before` ones.
     """
 
-    __table_args__ = (UniqueConstraint("webhook_id", "event_id"), Index(None, "state", "next_attempt_at"))
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "event_id"),
+        Index(None, "state", "next_attempt_at"),
+        Index(None, "webhook_id", "state", "next_attempt_at"),
+    )
 
     id: str = Field(primary_key=True, max_length=64)
     webhook_id: str = Field(sa_column_args=(ForeignKey(f"{QUALIFIED}webhook.id", ondelete="CASCADE"),), max_length=64)

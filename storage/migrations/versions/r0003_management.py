@@ -28,5 +28,8 @@ def upgrade() -> None:
         sa.Column("deactivation", sa.Text(), nullable=True),
     ):
         op.add_column(f"{PREFIX}webhook", column, schema=SCHEMA)
+    due = ["webhook_id", "state", "next_attempt_at"]
+    name = f"ix_{PREFIX}delivery_webhook_id_state_next_attempt_at"
+    op.create_index(op.f(name), f"{PREFIX}delivery", due, schema=SCHEMA)
     tried = sa.Column("tried_before", sa.Integer(), nullable=False, server_default="0")
     op.add_column(f"{PREFIX}delivery", tried, schema=SCHEMA)

@@ -1,0 +1,46 @@
+"""How deliveries are made: limits, deadlines, what is allowed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chainbell.delivery.attempt import DEADLINE_SECONDS
+from chainbell.delivery.guard import PUBLIC_HTTPS, GuardPolicy
+from chainbell.delivery.signature import HEADER_PREFIX
+
+Clock = Callable[[], datetime]
+LEASE_MARGIN_SECONDS = 1.0
+"""By how much a lease must outlast the deadline of an attempt, for settling it."""
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How deliveries are made: at most `in_flight` attempts at a time, `per_webhook` of them to one endpoint.
+
+    An endpoint that has failed everything for `give_up_after` is switched off. ValueError refuses a lease that would
+    not outlast the deadline of an attempt.
+    """
+
+    guard: GuardPolicy = PUBLIC_HTTPS
+    header_prefix: str = HEADER_PREFIX
+    deadline_seconds: float = DEADLINE_SECONDS
+    lease_seconds: float | None = None
+    in_flight: int = 256
+    per_webhook: int = 64
+    give_up_after: timedelta = timedelta(days=5)
+
+    def __post_init__(self) -> None:
+        for name in ("in_flight", "per_webhook"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: {getattr(self, name)} is less than 1")
+        if self.lease_seconds is not None and self.lease_seconds < self.deadline_seconds + LEASE_MARGIN_SECONDS:
+            raise ValueError(f"lease_seconds: {self.lease_seconds:g} does not outlast the deadline by the margin")
+
+    @property
+    def lease(self) -> timedelta:
+        """The deadline of an attempt and time to settle it, unless set."""
+        return timedelta(seconds=self.lease_seconds or 1.5 * self.deadline_seconds + LEASE_MARGIN_SECONDS)
