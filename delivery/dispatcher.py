@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 
 import aiohttp
 
@@ -50,7 +50,7 @@ class Dispatcher:
         on_error: Callable[[BaseException | None], None] = lambda error: None,
     ) -> None:
         self._database = database
-        self._keys = keys
+        self._opened = lru_cache(maxsize=1024)(keys.open)  # unsealing costs as much as signing ten times
         self._settings = settings or DeliverySettings()
         self._clock = clock
         self._on_settled = on_settled
@@ -255,10 +255,10 @@ class Dispatcher:
 
     def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
         """The current secret, and the previous one while it is being rotated out."""
-        secrets = [self._keys.open(webhook.sealed_secret)]
+        sealed = [webhook.sealed_secret]
         if webhook.sealed_previous_secret and webhook.previous_until and now < webhook.previous_until:
-            secrets.append(self._keys.open(webhook.sealed_previous_secret))
-        return secrets
+            sealed.append(webhook.sealed_previous_secret)
+        return [self._opened(one) for one in sealed]
 
     def _settle(self, settlements: list[Settlement]) -> list[tuple[bool, str | None]]:
         """Records attempts in one transaction; of each, whether it was ours to record, and why its webhook is switched
@@ -267,8 +267,7 @@ class Dispatcher:
         reason = f"everything sent to the endpoint has failed for {days:g} days"
         results: list[tuple[bool, str | None]] = []
         with self._database.write() as connection:
-            for settlement in settlements:
-                recorded = outbox.settle(connection, settlement)
+            for settlement, recorded in zip(settlements, outbox.settle_all(connection, settlements), strict=True):
                 deactivation = settlement.deactivation if recorded and settlement.deactivate_webhook else None
                 if recorded and settlement.state == outbox.FAILED and deactivation is None:
                     since = settlement.started_at - self._settings.give_up_after

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
 
 from chainbell.storage.tables import AttemptRow, DeliveryRow, WebhookRow, table
 
@@ -173,45 +173,84 @@ def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_unt
 
 
 def settle(connection: Connection, settlement: Settlement) -> bool:
-    """Records an attempt, the delivery's next state and the webhook's counters together.
+    """Records one attempt; see `settle_all`."""
+    return settle_all(connection, [settlement])[0]
 
-    False, and nothing written, if the lease has passed to somebody else.
+
+def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
+    """Records attempts, their deliveries' next states and the webhooks' counters together, a statement a table.
+
+    Of each, whether it was recorded: not if the lease has passed to somebody else.
     """
-    claimed, pending = settlement.claim, settlement.state == PENDING
-    finished_at = None if pending else settlement.started_at
-    changes: dict[str, Any] = {"state": settlement.state, "attempts": claimed.attempts + 1, "lease_until": None}
-    changes["finished_at"] = finished_at
-    if settlement.next_attempt_at is not None:
-        changes["next_attempt_at"] = settlement.next_attempt_at
-    ours = and_(DELIVERIES.c.id == claimed.id, DELIVERIES.c.fence == claimed.fence, DELIVERIES.c.state == PENDING)
-    if connection.execute(update(DELIVERIES).where(ours).values(changes)).rowcount != 1:
-        return False
-    connection.execute(
-        insert(ATTEMPTS).values(
-            delivery_id=claimed.id,
-            number=claimed.attempts + 1,
-            webhook_id=claimed.webhook_id,
-            event=claimed.event,
-            started_at=settlement.started_at,
-            duration_ms=settlement.duration_ms,
-            outcome=settlement.outcome,
-            http_status=settlement.http_status,
-            error=settlement.error,
-            response=settlement.response,
-        )
-    )
-    succeeded = int(settlement.state == DELIVERED)
-    counters: dict[str, Any] = {
-        "total_calls": WEBHOOKS.c.total_calls + 1,
-        "successful_calls": WEBHOOKS.c.successful_calls + succeeded,
-        "failed_calls": WEBHOOKS.c.failed_calls + 1 - succeeded,
-        "last_triggered": settlement.started_at,
+    held = _HELD if connection.dialect.name == "sqlite" else _HELD.with_for_update(of=DELIVERIES)
+    fences = {row.id: row.fence for row in connection.execute(held, {"ids": [s.claim.id for s in settlements]})}
+    ours = [settlement for settlement in settlements if fences.get(settlement.claim.id) == settlement.claim.fence]
+    if ours:
+        connection.execute(_SETTLE, [_next_state(settlement) for settlement in ours])
+        connection.execute(_LOG, [_log_row(settlement) for settlement in ours])
+        for webhook_id in sorted({settlement.claim.webhook_id for settlement in ours}):  # one order: no deadlock
+            _count(connection, webhook_id, [s for s in ours if s.claim.webhook_id == webhook_id])
+    recorded = {settlement.claim.id for settlement in ours}
+    return [settlement.claim.id in recorded for settlement in settlements]
+
+
+_HELD = select(DELIVERIES.c.id, DELIVERIES.c.fence).where(
+    DELIVERIES.c.id.in_(bindparam("ids", expanding=True)), DELIVERIES.c.state == PENDING
+)
+_SETTLE = (
+    update(DELIVERIES)
+    .where(DELIVERIES.c.id == bindparam("of"))
+    .values({name: bindparam(f"new_{name}", type_=DELIVERIES.c[name].type) for name in (
+        "state", "attempts", "lease_until", "finished_at", "next_attempt_at"
+    )})
+)  # fmt: skip
+_LOG = insert(ATTEMPTS)
+
+
+def _next_state(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "of": settlement.claim.id,
+        "new_state": settlement.state,
+        "new_attempts": settlement.claim.attempts + 1,
+        "new_lease_until": None,
+        "new_finished_at": None if settlement.state == PENDING else settlement.started_at,
+        "new_next_attempt_at": settlement.next_attempt_at or settlement.started_at,
     }
-    counters["failing_since"] = None if succeeded else func.coalesce(WEBHOOKS.c.failing_since, settlement.started_at)
-    if settlement.deactivate_webhook:
-        counters |= {"is_active": False, "deactivation": settlement.deactivation}
-    connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == claimed.webhook_id).values(counters))
-    return True
+
+
+def _log_row(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "delivery_id": settlement.claim.id,
+        "number": settlement.claim.attempts + 1,
+        "webhook_id": settlement.claim.webhook_id,
+        "event": settlement.claim.event,
+        "started_at": settlement.started_at,
+        "duration_ms": settlement.duration_ms,
+        "outcome": settlement.outcome,
+        "http_status": settlement.http_status,
+        "error": settlement.error,
+        "response": settlement.response,
+    }
+
+
+def _count(connection: Connection, webhook_id: str, settled: Sequence[Settlement]) -> None:
+    """Adds to a webhook's counters; it is failing since the first failure after its last success."""
+    succeeded = [number for number, settlement in enumerate(settled) if settlement.state == DELIVERED]
+    since_last = settled[succeeded[-1] + 1 :] if succeeded else settled
+    failing_since: Any = since_last[0].started_at if since_last else None
+    if not succeeded:
+        failing_since = func.coalesce(WEBHOOKS.c.failing_since, failing_since)
+    counters: dict[str, Any] = {
+        "total_calls": WEBHOOKS.c.total_calls + len(settled),
+        "successful_calls": WEBHOOKS.c.successful_calls + len(succeeded),
+        "failed_calls": WEBHOOKS.c.failed_calls + len(settled) - len(succeeded),
+        "last_triggered": max(settlement.started_at for settlement in settled),
+        "failing_since": failing_since,
+    }
+    gone = next((settlement for settlement in settled if settlement.deactivate_webhook), None)
+    if gone is not None:
+        counters |= {"is_active": False, "deactivation": gone.deactivation}
+    connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(counters))
 
 
 def deactivate_failing(connection: Connection, webhook_id: str, since: datetime, reason: str) -> bool:
