@@ -69,7 +69,7 @@ def main() -> None:
         seconds = reading(url) if work == "read" else evaluating(url, *map(int, rest))
         print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    sizes = (300, 1_000) if options.quick else (1_000, 10_000)
+    sizes = (300, 1_000) if options.quick else (1_000, 10_000, 30_000)
     main_size = sizes[1]
     targets = Targets()
     each: dict[int, float] = {}
