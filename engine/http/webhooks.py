@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chainbell.engine.documents import Document, Instant, Text
 from chainbell.engine.errors import InvalidInputError, NotFoundError
-from chainbell.engine.http.requests import ACCOUNT, answer, body_of, document_of, engine_of, in_thread, whole_number
+from chainbell.engine.http.requests import ACCOUNT, answer, document_of, engine_of, in_thread, whole_number
 from chainbell.engine.wire_webhooks import log_entry, log_key, wire_webhook
 
 routes = web.RouteTableDef()
@@ -168,4 +168,4 @@ async def rotate(request: web.Request) -> web.Response:
     return answer({"webhookId": request.match_info["id"], "secret": secret, "overlapHours": document.overlap_hours})
 
 
-__all__ = ["Recovery", "Registration", "Rotation", "TestEvent", "Update", "body_of", "routes"]
+__all__ = ["Recovery", "Registration", "Rotation", "TestEvent", "Update", "routes"]

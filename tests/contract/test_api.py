@@ -323,3 +323,18 @@ def test_readiness_ends_when_deliveries_do_not_move(engine: Engine, database_url
     assert asyncio.run(ready(engine)) == 200
     assert asyncio.run(ready(later)) == 503
     later.close()
+
+
+def test_it_may_be_mounted_in_a_host_s_application(engine: Engine) -> None:
+    async def run() -> None:
+        host = web.Application()
+        host.add_subapp("/ccpm", create_app(engine))
+        headers = {"Authorization": f"Bearer {engine.add_token(7)}"}
+        async with TestClient(TestServer(host)) as client:
+            assert (await client.get("/ccpm/healthz")).status == 200
+            assert (await client.get(f"/ccpm{API}/webhooks")).status == 401
+            made = await client.post(f"/ccpm{API}/webhooks", json=HOOK, headers=headers)
+            assert made.status == 201
+            assert (await client.get(made.headers["Location"], headers=headers)).status == 200
+
+    asyncio.run(run())
