@@ -1,40 +1,48 @@
 """The dispatcher: claims what is due, attempts it over HTTP, settles the result. The database says what is due.
 
 Nothing here keeps time or a queue of its own: `drain` delivers all that is due, `run` waits for `wake()` in between and
-says through `on_idle` when something will next be due. Places in flight are filled as they become free, at most
-`per_webhook` of them by one endpoint, so an endpoint that hangs leaves the others theirs.
+says through `on_idle` when something will next be due. `places.py` decides who begins next, `books.py` is the database's
+side: one exchange records what has ended and claims what there is room for.
 """
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 import aiohttp
 
 from chainbell.delivery.attempt import Answer, describe, open_client, post
+from chainbell.delivery.books import Books, Result, Wanted
 from chainbell.delivery.envelope import with_retry_count
-from chainbell.delivery.retry import Next, Outcome, Verdict, judge
+from chainbell.delivery.places import Held, Places
+from chainbell.delivery.retry import Next, Outcome, is_struggling, judge
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
 from chainbell.delivery.signature import signed_headers
-from chainbell.storage import Claim, Database, KeyRing, NewDelivery, Settlement, Webhook, outbox
-from chainbell.storage.webhooks import find_webhook
+from chainbell.storage import Claim, Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
 
-REFILL_SECONDS = 0.05
-"""How long places in flight may stay free while others are still taken."""
+GATHER_SECONDS = 0.02
+"""How long attempts that have ended wait for others to be recorded with."""
 LEASE_POLL_SECONDS = 0.2
 """How often `drain` looks whether the leases of others have ended."""
+DATABASE_PAUSE_SECONDS = 0.5
+"""How long `run` waits before it asks a database again that has gone away."""
 _STATES = {Next.DELIVERED: outbox.DELIVERED, Next.RETRY: outbox.PENDING, Next.FAILED: outbox.FAILED}
+Answered = TypeVar("Answered")
 
 
 class Dispatcher:
-    """Delivers what is due in one database.
+    """Delivers what is due in one database; make it inside a running event loop, for one `run` or `drain` at a time.
 
     `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else,
-    `on_deactivated` of each webhook that is switched off, with the reason, `on_error` of an attempt that could not be
-    recorded; its lease ends and it is made again.
+    `on_deactivated` of each webhook that is switched off, with the reason, `on_flight` how the number of attempts in
+    flight changes, `on_error` of a database that does not answer and of an attempt that could not be recorded; its
+    lease ends and it is made again.
     """
 
     def __init__(
@@ -47,99 +55,60 @@ class Dispatcher:
         on_settled: Callable[[Settlement], None] = lambda settlement: None,
         on_fenced: Callable[[Settlement], None] = lambda settlement: None,
         on_deactivated: Callable[[str, str], None] = lambda webhook_id, reason: None,
-        on_error: Callable[[BaseException | None], None] = lambda error: None,
+        on_flight: Callable[[int], None] = lambda change: None,
+        on_error: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        self._database = database
         self._opened = lru_cache(maxsize=1024)(keys.open)  # unsealing costs as much as signing ten times
         self._settings = settings or DeliverySettings()
+        self._books = Books(database, self._settings, clock)
+        self._places = Places(self._settings.in_flight, self._settings.per_webhook)
         self._clock = clock
         self._on_settled = on_settled
         self._on_fenced = on_fenced
         self._on_deactivated = on_deactivated
+        self._on_flight = on_flight
         self._on_error = on_error
-        self._woken = asyncio.Event()
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self._busy: Counter[str] = Counter()
-        self._ending: list[tuple[Settlement, asyncio.Future[None]]] = []
-        self._settling: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: list[Settlement] = []
+        self._news = asyncio.Event()
         self._stopping = False
+        self._grace_seconds = self._settings.deadline_seconds
 
     def wake(self) -> None:
         """Something may be due: look at once. Call from the event loop's thread."""
-        self._woken.set()
+        self._news.set()
 
-    def stop(self) -> None:
-        """Ends `run` after the batch in flight."""
+    def stop(self, grace_seconds: float | None = None) -> None:
+        """Ends `run`: nothing more begins, what waits is given back to other dispatchers at once.
+
+        Attempts in flight have `grace_seconds` (the deadline, unless given) to end; then they are broken off, recorded
+        as interrupted, and made again.
+        """
+        if grace_seconds is not None:
+            self._grace_seconds = grace_seconds
         self._stopping = True
-        self._woken.set()
+        self._news.set()
 
     async def run(self, on_idle: Callable[[datetime | None], None]) -> None:
-        """Delivers until stopped; what is in flight is finished first. When nothing is due, `on_idle` hears when the
-        next delivery will be."""
-        async with self._client() as client:
+        """Delivers until stopped, through times without a database too.
+
+        When nothing is due, `on_idle` hears when the next delivery will be.
+        """
+        async with self._working() as (client, thread):
             while not self._stopping:
-                self._woken.clear()
-                await self._refill(client)
-                if not self._in_flight:
-                    on_idle(await asyncio.to_thread(self.next_due))
-                    await self._woken.wait()
-                else:
-                    await self._until_some_are_done()
-            if self._in_flight:
-                await asyncio.wait(self._in_flight)
-
-    async def _refill(self, client: aiohttp.ClientSession) -> int:
-        """Claims what there is room for and begins it; the number of attempts begun."""
-        room = self._settings.in_flight - len(self._in_flight)
-        if room <= 0:
-            return 0
-        claims, webhooks = await asyncio.to_thread(self._claim, room, dict(self._busy))
-        for claim in claims:
-            webhook = webhooks[claim.webhook_id]
-            self._busy[webhook.id] += 1
-            task = asyncio.create_task(self._deliver(client, claim, webhook))
-            self._in_flight.add(task)
-            task.add_done_callback(partial(self._ended, webhook.id))
-        return len(claims)
-
-    def _ended(self, webhook_id: str, task: "asyncio.Task[None]") -> None:
-        self._in_flight.discard(task)
-        self._busy[webhook_id] -= 1
-        if not self._busy[webhook_id]:
-            del self._busy[webhook_id]
-        if not task.cancelled() and task.exception() is not None:
-            self._on_error(task.exception())
-
-    async def _until_some_are_done(self) -> None:
-        """Until a quarter of what is in flight has ended, or some have and we are woken or a moment has passed."""
-        enough = len(self._in_flight) * 3 // 4
-        waking = asyncio.create_task(self._woken.wait())
-        try:
-            ends = asyncio.get_running_loop().time() + REFILL_SECONDS
-            while len(self._in_flight) > enough and not self._woken.is_set():
-                left = ends - asyncio.get_running_loop().time()
-                if left <= 0:
-                    return
-                await asyncio.wait({waking, *self._in_flight}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waking.cancel()
-
-    async def deliver(self, delivery: NewDelivery) -> None:
-        """Keeps a delivery and makes its one attempt at once, whether its webhook is active or not; never retried."""
-        claim, webhook = await asyncio.to_thread(self._keep_and_claim, delivery)
-        async with self._client() as client:
-            await self._deliver(client, claim, webhook, is_only_attempt=True)
-
-    def _keep_and_claim(self, delivery: NewDelivery) -> tuple[Claim, Webhook]:
-        now = self._clock()
-        with self._database.write() as connection:
-            webhook = find_webhook(connection, delivery.webhook_id)
-            if webhook is None:
-                raise LookupError(f"there is no webhook {delivery.webhook_id!r}")
-            outbox.enqueue(connection, [delivery], now)
-            claim = outbox.claim_one(connection, delivery.id, now, now + self._settings.lease)
-        assert claim is not None  # noqa: S101  nobody else has seen it yet
-        return claim, webhook
+                self._news.clear()
+                try:
+                    await self._exchange(client, thread)
+                    if self._is_idle():
+                        on_idle(await thread(self._books.next_due))
+                except Exception as error:
+                    if not is_passing(error):
+                        raise
+                    self._on_error(error)
+                    await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+                    continue
+                await self._news.wait()
+            await self._finish(client, thread)
 
     async def drain(self) -> int:
         """Delivers until nothing is due now; retries that are due later stay. Returns the number of attempts.
@@ -147,43 +116,160 @@ class Dispatcher:
         Waits for what another dispatcher has leased, and takes it over if that one has died.
         """
         attempts = 0
-        async with self._client() as client:
+        async with self._working() as (client, thread):
             while True:
-                attempts += await self._refill(client)
-                if self._in_flight:
-                    await self._until_some_are_done()
-                elif await asyncio.to_thread(self._is_leased_elsewhere):
+                self._news.clear()
+                attempts += await self._exchange(client, thread)
+                if not self._is_idle():
+                    await self._news.wait()
+                elif await thread(self._books.is_leased_elsewhere):
                     await asyncio.sleep(LEASE_POLL_SECONDS)
                 else:
                     return attempts
 
-    def next_due(self) -> datetime | None:
-        with self._database.read() as connection:
-            return outbox.next_due(connection)
+    async def deliver(self, delivery: NewDelivery) -> None:
+        """Keeps a delivery and makes its one attempt at once, whether its webhook is active or not; never retried."""
+        claim, webhook = await asyncio.to_thread(self._books.keep_and_claim, delivery)
+        async with self._client() as client:
+            settlement, _ = await self._attempt(client, claim, webhook)
+        if settlement.state == outbox.PENDING:
+            settlement = replace(settlement, state=outbox.FAILED, next_attempt_at=None)
+        results, _, _ = await asyncio.to_thread(self._books.exchange, [settlement], Wanted())
+        self._tell([settlement], results)
 
-    def _is_leased_elsewhere(self) -> bool:
-        with self._database.read() as connection:
-            return outbox.has_leases(connection, self._clock())
+    def next_due(self) -> datetime | None:
+        return self._books.next_due()
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[tuple[aiohttp.ClientSession, "_Thread"]]:
+        """A client, a thread for the database, and the heartbeat of the leases."""
+        async with self._client() as client:
+            with ThreadPoolExecutor(1, "chainbell-books") as pool:
+                thread = _Thread(pool)
+                beating = asyncio.create_task(self._heartbeat(thread))
+                try:
+                    yield client, thread
+                finally:
+                    beating.cancel()
+                    for task in self._tasks:
+                        task.cancel()
+                    await asyncio.gather(beating, *self._tasks, return_exceptions=True)
 
     def _client(self) -> aiohttp.ClientSession:
         return open_client(self._settings.guard, self._settings.in_flight, self._settings.deadline_seconds)
 
-    def _claim(self, room: int, busy: Mapping[str, int]) -> tuple[list[Claim], dict[str, Webhook]]:
-        now = self._clock()
-        with self._database.write() as connection:
-            claims = outbox.claim(
-                connection, now, now + self._settings.lease, room, busy=busy, per_webhook=self._settings.per_webhook
-            )
-            found = (find_webhook(connection, webhook_id) for webhook_id in {claim.webhook_id for claim in claims})
-            return claims, {webhook.id: webhook for webhook in found if webhook is not None}
+    def _is_idle(self) -> bool:
+        return not self._places and not self._ended
 
-    async def _deliver(
-        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, *, is_only_attempt: bool = False
-    ) -> None:
-        """One attempt and its settling; no transaction is open while the request is."""
+    async def _exchange(self, client: aiohttp.ClientSession, thread: "_Thread") -> int:
+        """Records what has ended, claims what there is room for, begins it; how many attempts were recorded."""
+        places = self._places
+        ended, self._ended = self._ended, []
+        wanted = Wanted(held=places.held_by_webhook())
+        if places.room > 0 and not self._stopping:
+            wanted = Wanted(places.room, places.room_of_one, places.rooms(), wanted.held)
+        elif not ended:
+            return 0
+        leased_at = time.monotonic()
+        try:
+            results, claims, webhooks = await thread(self._books.exchange, ended, wanted)
+        except Exception as error:
+            if is_passing(error):
+                self._ended = ended + self._ended  # recorded once the database is back
+                raise
+            results, claims, webhooks = await thread(self._each, ended), [], None
+        places.add(claims, webhooks or {}, leased_at + self._settings.slack_seconds)
+        if webhooks is not None and (dropped := places.refresh(webhooks)):
+            await thread(self._books.give_back, dropped)
+        self._begin(client)
+        self._tell(ended, results)
+        return sum(result.is_recorded for result in results)
+
+    def _each(self, ended: list[Settlement]) -> list[Result]:
+        """Records attempts one by one, so that one that cannot be recorded keeps none of the others from it."""
+        results = []
+        for settlement in ended:
+            try:
+                results += self._books.exchange([settlement], Wanted())[0]
+            except Exception as error:  # noqa: BLE001  its lease ends, and it is claimed again
+                self._on_error(error)
+                results.append(Result(is_recorded=False))
+        return results
+
+    def _tell(self, settlements: list[Settlement], results: list[Result]) -> None:
+        for settlement, result in zip(settlements, results, strict=True):
+            (self._on_settled if result.is_recorded else self._on_fenced)(settlement)
+            if result.deactivation is not None:
+                self._on_deactivated(settlement.claim.webhook_id, result.deactivation)
+
+    def _begin(self, client: aiohttp.ClientSession) -> None:
+        if self._stopping:
+            return
+        while (begun := self._places.begin(time.monotonic())) is not None:
+            task = asyncio.create_task(self._deliver(client, *begun))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            self._on_flight(1)
+
+    async def _deliver(self, client: aiohttp.ClientSession, held: Held, webhook: Webhook) -> None:
+        """One attempt; its place goes to the next, its settlement waits a moment for others to be recorded with."""
+        try:
+            settlement, went_well = await self._attempt(client, held.claim, webhook)
+        finally:
+            self._on_flight(-1)
+        if held.claim.fence != settlement.claim.fence:  # leased again to ourselves meanwhile, by a clock that jumped
+            settlement = replace(settlement, claim=held.claim)
+        self._places.end(held, went_well)
+        self._begin(client)
+        self._ended.append(settlement)
+        if len(self._ended) == 1:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._news.set)
+        if len(self._ended) >= self._settings.in_flight or not self._places.in_flight:
+            self._news.set()
+
+    async def _finish(self, client: aiohttp.ClientSession, thread: "_Thread") -> None:
+        """Gives back what waits, lets what is in flight end, breaks off what does not, and records it all."""
+        waiting = self._places.drop_waiting()
+        if waiting:
+            with suppress(Exception):  # their leases end by themselves
+                await thread(self._books.give_back, waiting)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=self._grace_seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        if self._ended:
+            await self._exchange(client, thread)
+
+    async def _heartbeat(self, thread: "_Thread") -> None:
+        """Renews the leases of what is held for long, and looks whether its webhooks are still active."""
+        while True:
+            interval = self._settings.slack_seconds / 3
+            await asyncio.sleep(interval)
+            places = self._places
+            if not places:
+                continue
+            leased_at = time.monotonic()
+            claims = places.to_renew(leased_at + 2 * interval)
+            try:
+                ours, webhooks = await thread(self._books.renew, claims, list(places.held_by_webhook()))
+                places.renewed(claims, ours, leased_at + self._settings.slack_seconds)
+                if dropped := places.refresh(webhooks):
+                    await thread(self._books.give_back, dropped)
+                self._news.set()
+            except Exception as error:  # noqa: BLE001  the leases last a while; the next beat comes before they end
+                self._on_error(error)
+
+    async def _attempt(
+        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook
+    ) -> tuple[Settlement, bool | None]:
+        """One attempt, and whether the endpoint did well at it; no transaction is open while the request is."""
         started_at, begun = self._clock(), time.monotonic()
         try:
             answer = await self._send(client, claim, webhook, started_at)
+        except asyncio.CancelledError:
+            answer = Answer(Outcome.INTERRUPTED, error="the dispatcher was stopped")
         except Exception as error:  # noqa: BLE001  one delivery that cannot be made must not stop the others
             answer = Answer(Outcome.NOT_SENT, error=describe(error))
         verdict = judge(
@@ -193,8 +279,6 @@ class Dispatcher:
             retry_client_errors=webhook.retry_client_errors,
             retry_after=answer.retry_after,
         )
-        if is_only_attempt and verdict.next == Next.RETRY:
-            verdict = Verdict(Next.FAILED)
         settlement = Settlement(
             claim,
             _STATES[verdict.next],
@@ -208,30 +292,9 @@ class Dispatcher:
             verdict.deactivate_webhook,
             "the endpoint answered 410 Gone" if verdict.deactivate_webhook else None,
         )
-        await self._settled(settlement)
-
-    async def _settled(self, settlement: Settlement) -> None:
-        """Waits until the attempt is recorded; those that end while a transaction is open share the next one."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._ending.append((settlement, done))
-        if self._settling is None or self._settling.done():
-            self._settling = asyncio.create_task(self._settle_all())
-        await done
-
-    async def _settle_all(self) -> None:
-        while self._ending:
-            batch, self._ending = self._ending, []
-            try:
-                results = await asyncio.to_thread(self._settle, [settlement for settlement, _ in batch])
-            except Exception as error:  # noqa: BLE001  their leases end, and they are claimed again
-                for _, done in batch:
-                    done.set_exception(error)
-                continue
-            for (settlement, done), (recorded, deactivation) in zip(batch, results, strict=True):
-                (self._on_settled if recorded else self._on_fenced)(settlement)
-                if deactivation is not None:
-                    self._on_deactivated(settlement.claim.webhook_id, deactivation)
-                done.set_result(None)
+        if verdict.next == Next.DELIVERED:
+            return settlement, True
+        return settlement, False if is_struggling(answer.outcome, answer.http_status) else None
 
     async def _send(
         self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, started_at: datetime
@@ -251,7 +314,7 @@ class Dispatcher:
                 prefix=self._settings.header_prefix,
             ),
         }
-        return await post(client, self._settings.guard, webhook.url, headers, body)
+        return await post(client, self._settings.guard, webhook.url, headers, body, webhook.ca_certificates)
 
     def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
         """The current secret, and the previous one while it is being rotated out."""
@@ -260,18 +323,12 @@ class Dispatcher:
             sealed.append(webhook.sealed_previous_secret)
         return [self._opened(one) for one in sealed]
 
-    def _settle(self, settlements: list[Settlement]) -> list[tuple[bool, str | None]]:
-        """Records attempts in one transaction; of each, whether it was ours to record, and why its webhook is switched
-        off with it if it is: gone, or failing everything for too long."""
-        days = self._settings.give_up_after / timedelta(days=1)
-        reason = f"everything sent to the endpoint has failed for {days:g} days"
-        results: list[tuple[bool, str | None]] = []
-        with self._database.write() as connection:
-            for settlement, recorded in zip(settlements, outbox.settle_all(connection, settlements), strict=True):
-                deactivation = settlement.deactivation if recorded and settlement.deactivate_webhook else None
-                if recorded and settlement.state == outbox.FAILED and deactivation is None:
-                    since = settlement.started_at - self._settings.give_up_after
-                    if outbox.deactivate_failing(connection, settlement.claim.webhook_id, since, reason):
-                        deactivation = reason
-                results.append((recorded, deactivation))
-        return results
+
+class _Thread:
+    """Awaits functions in the one thread that talks to the database, in order."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    async def __call__(self, function: Callable[..., Answered], *arguments: Any) -> Answered:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *arguments))

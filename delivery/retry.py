@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     BROKEN_ANSWER = "broken_answer"
     REFUSED_ADDRESS = "refused_address"
     NOT_SENT = "not_sent"
+    INTERRUPTED = "interrupted"
 
 
 class Next(StrEnum):
@@ -39,6 +40,14 @@ class Verdict:
 RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})
 """What a webhook may ask to have retried: request timeout, too early, too many requests."""
 LONGEST_RETRY_AFTER = timedelta(days=1)
+
+
+def is_struggling(outcome: Outcome, http_status: int | None) -> bool:
+    """Whether the endpoint seems overloaded or down, so that fewer attempts at a time are made: it failed, was late, or
+    asked for a pause."""
+    if outcome == Outcome.ANSWERED and http_status is not None:
+        return http_status >= 500 or http_status in RETRIED_CLIENT_ERRORS
+    return outcome not in (Outcome.REFUSED_ADDRESS, Outcome.NOT_SENT, Outcome.INTERRUPTED)
 
 
 def judge(

@@ -43,4 +43,11 @@ class DeliverySettings:
     @property
     def lease(self) -> timedelta:
         """The deadline of an attempt and time to settle it, unless set."""
-        return timedelta(seconds=self.lease_seconds or 1.5 * self.deadline_seconds + LEASE_MARGIN_SECONDS)
+        return timedelta(seconds=self.deadline_seconds + self.slack_seconds)
+
+    @property
+    def slack_seconds(self) -> float:
+        """How long a claim may wait before its attempt begins for its lease to outlast it; three heartbeats."""
+        if self.lease_seconds is not None:
+            return self.lease_seconds - self.deadline_seconds
+        return 0.5 * self.deadline_seconds + LEASE_MARGIN_SECONDS

@@ -20,7 +20,7 @@ from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.foundation import Foundation
 from chainbell.engine.logs import log, log_fenced, log_settled
 from chainbell.rules import Event, HostId
-from chainbell.storage import NewDelivery, Settlement, Webhook, outbox, tokens, webhooks
+from chainbell.storage import NewDelivery, Settlement, Webhook, outbox, resending, tokens, webhooks
 
 OVERLAP = timedelta(hours=24)
 """How long the old secret signs beside the new one after a rotation."""
@@ -162,7 +162,7 @@ class Registering(Foundation):
         """Makes a finished delivery due now, with all its tries; raises NotFoundError for one that is not there."""
         self.webhook(webhook_id, account)
         with self.database.write() as connection:
-            if not outbox.send_again(connection, webhook_id, delivery_id, self._clock()):
+            if not resending.send_again(connection, webhook_id, delivery_id, self._clock()):
                 raise NotFoundError("logId", "there is no finished delivery of this id")
         self._send(self.enqueued, name="enqueued")
 
@@ -174,7 +174,7 @@ class Registering(Foundation):
         total = 0
         while True:
             with self.database.write() as connection:
-                count = outbox.recover(connection, webhook_id, since, self._clock(), RECOVERED_AT_ONCE)
+                count = resending.recover(connection, webhook_id, since, self._clock(), RECOVERED_AT_ONCE)
             total += count
             if count < RECOVERED_AT_ONCE:
                 break

@@ -1,6 +1,6 @@
 """What is kept: tables, projects, events, the outbox, sealed secrets. Synchronous; callers bring the transaction."""
 
-from chainbell.storage.database import Database, DatabaseUrlError, is_conflict
+from chainbell.storage.database import Database, DatabaseUrlError, is_conflict, is_passing
 from chainbell.storage.history import FeverPoint
 from chainbell.storage.outbox import Claim, NewDelivery, Settlement
 from chainbell.storage.projects import AmbiguousProjectError, Located, StoredProject
@@ -26,5 +26,6 @@ __all__ = [
     "Webhook",
     "generate_key",
     "is_conflict",
+    "is_passing",
     "key_file_beside",
 ]

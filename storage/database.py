@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateSchema
 
@@ -19,6 +19,11 @@ CONFLICTS = {"40001", "40P01"}
 def is_conflict(error: OperationalError) -> bool:
     """Whether the database gave up on the transaction because of another one."""
     return getattr(error.orig, "sqlstate", None) in CONFLICTS
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the error is the database's present state, away or busy, and not what it was asked to do."""
+    return isinstance(error, OperationalError | InterfaceError) or getattr(error, "connection_invalidated", False)
 
 
 BUSY_SECONDS = 30

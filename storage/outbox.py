@@ -1,22 +1,25 @@
-"""The outbox: deliveries written with the events that they carry, claimed by lease, settled with their attempts.
+"""The outbox: deliveries written in the transaction of the events that they carry, and what is due of them.
 
-A delivery is claimed by its state and lease, never by tailing ids; each claim raises its fence, and only the holder of
-the current fence settles it.
+Claiming is in `claiming.py`, recording attempts in `settling.py`, sending again in `resending.py`. A delivery is found
+by its state and lease, never by tailing ids.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, func, insert, literal_column, select, union_all
 
-from chainbell.storage.tables import AttemptRow, DeliveryRow, WebhookRow, table
+from chainbell.storage.tables import DeliveryRow, WebhookRow, table
 
-DELIVERIES, ATTEMPTS, WEBHOOKS = table(DeliveryRow), table(AttemptRow), table(WebhookRow)
+DELIVERIES, WEBHOOKS = table(DeliveryRow), table(WebhookRow)
 
-PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
+PENDING, DELIVERED, FAILED, EXPIRED = "pending", "delivered", "failed", "expired"
+
+IS_PENDING = DELIVERIES.c.state == literal_column(f"'{PENDING}'")
+IS_LOST = DELIVERIES.c.state.in_([literal_column(f"'{FAILED}'"), literal_column(f"'{EXPIRED}'")])
+"""Literals, so that the databases see that the partial indexes answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,228 +86,47 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
             "created_at": now,
             "finished_at": None,
             "tried_before": 0,
+            "is_retry": False,
         }
         for delivery in deliveries
     ]
-    connection.execute(insert(DELIVERIES), rows)
+    connection.execute(_ENQUEUE, rows)
 
 
-def claim(
-    connection: Connection,
-    now: datetime,
-    lease_until: datetime,
-    limit: int,
-    *,
-    busy: Mapping[str, int] = MappingProxyType({}),
-    per_webhook: int | None = None,
-) -> list[Claim]:
-    """Leases up to `limit` due deliveries of active webhooks, first attempts before retries, oldest first.
+_ENQUEUE = insert(DELIVERIES)
+_DUE = DELIVERIES.c.next_attempt_at
 
-    With `per_webhook` no webhook gets more than so many less those that it is `busy` with, and the webhooks take turns:
-    what one endpoint has queued does not stand before what another has.
-    """
-    ids = _due(connection, now, limit) if per_webhook is None else _fair(connection, now, limit, busy, per_webhook)
-    if not ids:
-        return []
-    leased = (
-        update(DELIVERIES)
-        .where(DELIVERIES.c.id.in_(ids))
-        .values(lease_until=lease_until, fence=DELIVERIES.c.fence + 1)
-        .returning(*(DELIVERIES.c[name] for name in Claim.__slots__))
+
+def _first_due(is_retry: bool) -> Select[Any]:
+    """When the first pending delivery of each active webhook is or was due: one step into the index for each."""
+    first = (
+        select(func.min(_DUE, type_=_DUE.type))
+        .where(DELIVERIES.c.webhook_id == WEBHOOKS.c.id, DELIVERIES.c.is_retry.is_(is_retry), IS_PENDING)
+        .scalar_subquery()
     )
-    claims = {row.id: Claim(*row) for row in connection.execute(leased)}
-    return [claims[delivery_id] for delivery_id in ids]
+    return select(first.label("due")).where(WEBHOOKS.c.is_active)
 
 
-def _fair(connection: Connection, now: datetime, limit: int, busy: Mapping[str, int], per_webhook: int) -> list[str]:
-    """A share of the limit for each webhook that has anything due; what one does not use goes to the others."""
-    anything_due = exists().where(
-        DELIVERIES.c.webhook_id == WEBHOOKS.c.id, DELIVERIES.c.state == PENDING, DELIVERIES.c.next_attempt_at <= now
-    )
-    waiting = select(WEBHOOKS.c.id).where(WEBHOOKS.c.is_active, anything_due).order_by(WEBHOOKS.c.id)
-    room = {webhook: per_webhook - busy.get(webhook, 0) for webhook in connection.scalars(waiting)}
-    ids: list[str] = []
-    while len(ids) < limit and (room := {webhook: free for webhook, free in room.items() if free > 0}):
-        share = max(1, (limit - len(ids)) // len(room))
-        for webhook, free in list(room.items()):
-            wanted = min(share, free, limit - len(ids))
-            found = _due(connection, now, wanted, webhook, besides=ids) if wanted else []
-            ids += found
-            room[webhook] = free - len(found) if len(found) == share else 0  # who took less has no more, or no room
-    return ids
-
-
-def _due(
-    connection: Connection, now: datetime, limit: int, webhook_id: str | None = None, besides: Sequence[str] = ()
-) -> list[str]:
-    """The ids of what is due and leased to nobody, first attempts before retries, oldest first."""
-    due = select(DELIVERIES.c.id).where(
-        DELIVERIES.c.state == PENDING,
-        DELIVERIES.c.next_attempt_at <= now,
-        or_(DELIVERIES.c.lease_until.is_(None), DELIVERIES.c.lease_until <= now),
-    )
-    if webhook_id is None:
-        due = due.join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id).where(WEBHOOKS.c.is_active)
-    else:
-        due = due.where(DELIVERIES.c.webhook_id == webhook_id)
-    if besides:
-        due = due.where(DELIVERIES.c.id.not_in(besides))
-    if connection.dialect.name == "postgresql":
-        due = due.with_for_update(skip_locked=True, of=DELIVERIES)
-    due = due.order_by(DELIVERIES.c.next_attempt_at, DELIVERIES.c.id)
-    ids = list(connection.scalars(due.where(DELIVERIES.c.attempts == DELIVERIES.c.tried_before).limit(limit)))
-    if len(ids) < limit:
-        retries = due.where(DELIVERIES.c.attempts > DELIVERIES.c.tried_before)
-        ids += connection.scalars(retries.limit(limit - len(ids)))
-    return ids
-
-
-def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_until: datetime) -> Claim | None:
-    """Leases one pending delivery, of a paused webhook too; None if it is not pending or leased to somebody."""
-    free = or_(DELIVERIES.c.lease_until.is_(None), DELIVERIES.c.lease_until <= now)
-    leased = (
-        update(DELIVERIES)
-        .where(DELIVERIES.c.id == delivery_id, DELIVERIES.c.state == PENDING, free)
-        .values(lease_until=lease_until, fence=DELIVERIES.c.fence + 1)
-        .returning(*(DELIVERIES.c[name] for name in Claim.__slots__))
-    )
-    row = connection.execute(leased).first()
-    return None if row is None else Claim(*row)
-
-
-def settle(connection: Connection, settlement: Settlement) -> bool:
-    """Records one attempt; see `settle_all`."""
-    return settle_all(connection, [settlement])[0]
-
-
-def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
-    """Records attempts, their deliveries' next states and the webhooks' counters together, a statement a table.
-
-    Of each, whether it was recorded: not if the lease has passed to somebody else.
-    """
-    held = _HELD if connection.dialect.name == "sqlite" else _HELD.with_for_update(of=DELIVERIES)
-    fences = {row.id: row.fence for row in connection.execute(held, {"ids": [s.claim.id for s in settlements]})}
-    ours = [settlement for settlement in settlements if fences.get(settlement.claim.id) == settlement.claim.fence]
-    if ours:
-        connection.execute(_SETTLE, [_next_state(settlement) for settlement in ours])
-        connection.execute(_LOG, [_log_row(settlement) for settlement in ours])
-        for webhook_id in sorted({settlement.claim.webhook_id for settlement in ours}):  # one order: no deadlock
-            _count(connection, webhook_id, [s for s in ours if s.claim.webhook_id == webhook_id])
-    recorded = {settlement.claim.id for settlement in ours}
-    return [settlement.claim.id in recorded for settlement in settlements]
-
-
-_HELD = select(DELIVERIES.c.id, DELIVERIES.c.fence).where(
-    DELIVERIES.c.id.in_(bindparam("ids", expanding=True)), DELIVERIES.c.state == PENDING
+_FIRST = union_all(_first_due(False), _first_due(True)).subquery()
+_OLDEST = select(func.min(_FIRST.c.due, type_=_DUE.type))
+_NEXT = select(func.min(func.coalesce(DELIVERIES.c.lease_until, _DUE), type_=_DUE.type)).join(
+    WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id
 )
-_SETTLE = (
-    update(DELIVERIES)
-    .where(DELIVERIES.c.id == bindparam("of"))
-    .values({name: bindparam(f"new_{name}", type_=DELIVERIES.c[name].type) for name in (
-        "state", "attempts", "lease_until", "finished_at", "next_attempt_at"
-    )})
-)  # fmt: skip
-_LOG = insert(ATTEMPTS)
-
-
-def _next_state(settlement: Settlement) -> dict[str, Any]:
-    return {
-        "of": settlement.claim.id,
-        "new_state": settlement.state,
-        "new_attempts": settlement.claim.attempts + 1,
-        "new_lease_until": None,
-        "new_finished_at": None if settlement.state == PENDING else settlement.started_at,
-        "new_next_attempt_at": settlement.next_attempt_at or settlement.started_at,
-    }
-
-
-def _log_row(settlement: Settlement) -> dict[str, Any]:
-    return {
-        "delivery_id": settlement.claim.id,
-        "number": settlement.claim.attempts + 1,
-        "webhook_id": settlement.claim.webhook_id,
-        "event": settlement.claim.event,
-        "started_at": settlement.started_at,
-        "duration_ms": settlement.duration_ms,
-        "outcome": settlement.outcome,
-        "http_status": settlement.http_status,
-        "error": settlement.error,
-        "response": settlement.response,
-    }
-
-
-def _count(connection: Connection, webhook_id: str, settled: Sequence[Settlement]) -> None:
-    """Adds to a webhook's counters; it is failing since the first failure after its last success."""
-    succeeded = [number for number, settlement in enumerate(settled) if settlement.state == DELIVERED]
-    since_last = settled[succeeded[-1] + 1 :] if succeeded else settled
-    failing_since: Any = since_last[0].started_at if since_last else None
-    if not succeeded:
-        failing_since = func.coalesce(WEBHOOKS.c.failing_since, failing_since)
-    counters: dict[str, Any] = {
-        "total_calls": WEBHOOKS.c.total_calls + len(settled),
-        "successful_calls": WEBHOOKS.c.successful_calls + len(succeeded),
-        "failed_calls": WEBHOOKS.c.failed_calls + len(settled) - len(succeeded),
-        "last_triggered": max(settlement.started_at for settlement in settled),
-        "failing_since": failing_since,
-    }
-    gone = next((settlement for settlement in settled if settlement.deactivate_webhook), None)
-    if gone is not None:
-        counters |= {"is_active": False, "deactivation": gone.deactivation}
-    connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(counters))
-
-
-def deactivate_failing(connection: Connection, webhook_id: str, since: datetime, reason: str) -> bool:
-    """Switches a webhook off if it has failed everything from `since` on or longer; True if this call did it."""
-    failing = and_(
-        WEBHOOKS.c.id == webhook_id,
-        WEBHOOKS.c.is_active,
-        WEBHOOKS.c.failing_since.is_not(None),
-        WEBHOOKS.c.failing_since <= since,
-    )
-    query = update(WEBHOOKS).where(failing).values(is_active=False, deactivation=reason)
-    return connection.execute(query).rowcount == 1
-
-
-def send_again(connection: Connection, webhook_id: str, delivery_id: str, now: datetime) -> bool:
-    """Makes a finished delivery due now, with a new series of tries; False if it is not there or still pending."""
-    same = and_(DELIVERIES.c.id == delivery_id, DELIVERIES.c.webhook_id == webhook_id, DELIVERIES.c.state != PENDING)
-    return connection.execute(update(DELIVERIES).where(same).values(_again(now))).rowcount == 1
-
-
-def recover(connection: Connection, webhook_id: str, since: datetime, now: datetime, limit: int) -> int:
-    """Makes at most `limit` failed deliveries of a webhook due now, of those made at `since` or later; how many."""
-    failed = (
-        select(DELIVERIES.c.id)
-        .where(DELIVERIES.c.webhook_id == webhook_id, DELIVERIES.c.state == FAILED, DELIVERIES.c.created_at >= since)
-        .order_by(DELIVERIES.c.created_at, DELIVERIES.c.id)
-        .limit(limit)
-    )
-    ids = connection.scalars(failed).all()
-    if ids:
-        connection.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(ids)).values(_again(now)))
-    return len(ids)
-
-
-def _again(now: datetime) -> dict[str, Any]:
-    return {
-        "state": PENDING,
-        "next_attempt_at": now,
-        "lease_until": None,
-        "finished_at": None,
-        "tried_before": DELIVERIES.c.attempts,
-    }
 
 
 def oldest_due(connection: Connection, now: datetime) -> datetime | None:
     """Since when the longest waiting delivery of an active webhook has been due; None if nothing is."""
-    due = DELIVERIES.c.next_attempt_at
-    query = (
-        select(func.min(due, type_=due.type))
-        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
-        .where(WEBHOOKS.c.is_active, DELIVERIES.c.state == PENDING, due <= now)
-    )
-    oldest: datetime | None = connection.scalar(query)
-    return oldest
+    oldest: datetime | None = connection.scalar(_OLDEST)
+    return oldest if oldest is not None and oldest <= now else None
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """When the next pending delivery of an active webhook is due, or its lease runs out; None if there is none."""
+    first: datetime | None = connection.scalar(_OLDEST)
+    if first is None or first > now:
+        return first
+    leases_too: datetime | None = connection.scalar(_NEXT.where(WEBHOOKS.c.is_active, IS_PENDING))
+    return leases_too
 
 
 def has_leases(connection: Connection, now: datetime) -> bool:
@@ -312,25 +134,17 @@ def has_leases(connection: Connection, now: datetime) -> bool:
     leased = (
         select(DELIVERIES.c.id)
         .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
-        .where(WEBHOOKS.c.is_active, DELIVERIES.c.state == PENDING, DELIVERIES.c.lease_until > now)
+        .where(WEBHOOKS.c.is_active, IS_PENDING, DELIVERIES.c.lease_until > now)
     )
     return connection.execute(leased.limit(1)).first() is not None
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the next pending delivery of an active webhook is due, or its lease runs out; None if there is none."""
-    when = func.coalesce(
-        DELIVERIES.c.lease_until, DELIVERIES.c.next_attempt_at, type_=DELIVERIES.c.next_attempt_at.type
-    )
-    query = (
-        select(func.min(when, type_=DELIVERIES.c.next_attempt_at.type))
-        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
-        .where(WEBHOOKS.c.is_active, DELIVERIES.c.state == PENDING)
-    )
-    return connection.scalar(query)
-
-
 def count_by_state(connection: Connection) -> dict[str, int]:
-    """How many deliveries there are of each state."""
-    rows = connection.execute(select(DELIVERIES.c.state, func.count()).group_by(DELIVERIES.c.state))
-    return {row.state: row[1] for row in rows}
+    """How many deliveries there are of each state; those that are delivered are never gone through one by one."""
+    counted = func.count().label("count")
+    pending = connection.scalar(select(counted).select_from(DELIVERIES).where(IS_PENDING)) or 0
+    lost = select(DELIVERIES.c.state, counted).where(IS_LOST).group_by(DELIVERIES.c.state)
+    counts: dict[str, int] = {PENDING: pending, **{state: count for state, count in connection.execute(lost)}}
+    total = connection.scalar(select(counted).select_from(DELIVERIES)) or 0
+    counts[DELIVERED] = total - sum(counts.values())
+    return {state: count for state, count in counts.items() if count}

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import declared_attr, registry
 from sqlmodel import Field, SQLModel
@@ -207,7 +208,8 @@ class WebhookRow(Kept, table=True):
     """A registration; `secret` is sealed, the counters change with the attempts that they count.
 
     Until `previous_until` the sealed `previous_secret` signs as well. `failing_since` is the first failure after the
-    last success; `deactivation` says why chainbell itself switched the webhook off.
+    last success; `deactivation` says why chainbell itself switched the webhook off; `ca_certificates` (PEM) stand in
+    for the public ones.
     """
 
     id: str = Field(primary_key=True, max_length=64)
@@ -229,6 +231,7 @@ class WebhookRow(Kept, table=True):
     retry_client_errors: bool = Field(sa_column_kwargs={"server_default": false()})
     failing_since: datetime | None = Field(sa_type=Instant)
     deactivation: str | None = Field(sa_type=Text)
+    ca_certificates: str | None = Field(sa_type=Text)
 
 
 class TokenRow(Kept, table=True):
@@ -240,17 +243,22 @@ class TokenRow(Kept, table=True):
     created_at: datetime = Field(sa_type=Instant)
 
 
+def _partial_index(condition: str, *columns: str) -> Index:
+    return Index(None, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class DeliveryRow(Kept, table=True):
     """One message to one webhook. `id` travels as `webhookId`; `body` is sent as it stands but for its retry count.
 
     A pending delivery is due at `next_attempt_at` unless a lease on it lasts; `fence` rises with each claim. A delivery
-    that is sent again starts a new series of tries after the `tried_before` ones.
+    that is sent again starts a new series of tries after the `tried_before` ones, and `is_retry` from its second on.
+    What is delivered stands in neither of the partial indexes: they stay as small as the work that is left.
     """
 
     __table_args__ = (
         UniqueConstraint("webhook_id", "event_id"),
-        Index(None, "state", "next_attempt_at"),
-        Index(None, "webhook_id", "state", "next_attempt_at"),
+        _partial_index("state = 'pending'", "webhook_id", "is_retry", "next_attempt_at"),
+        _partial_index("state IN ('failed', 'expired')", "webhook_id", "created_at"),
     )
 
     id: str = Field(primary_key=True, max_length=64)
@@ -266,6 +274,7 @@ class DeliveryRow(Kept, table=True):
     created_at: datetime = Field(sa_type=Instant)
     finished_at: datetime | None = Field(sa_type=Instant)
     tried_before: int = Field(sa_column_kwargs={"server_default": "0"})
+    is_retry: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class AttemptRow(Kept, table=True):

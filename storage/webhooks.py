@@ -1,5 +1,6 @@
 """Webhook registrations, their counters, and the log of their attempts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from chainbell.storage.tables import AttemptRow, WebhookRow, table
 
 WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
 _ALL = select(WEBHOOKS).order_by(WEBHOOKS.c.created_at, WEBHOOKS.c.id)
+_OF_THESE = select(WEBHOOKS).where(WEBHOOKS.c.id.in_(bindparam("ids", expanding=True)))
 _OF_ACCOUNT = _ALL.where(WEBHOOKS.c.account_id == bindparam("account"))
 
 
@@ -37,6 +39,7 @@ class Webhook:
     retry_client_errors: bool = False
     failing_since: datetime | None = None
     deactivation: str | None = None
+    ca_certificates: str | None = None
 
 
 def add_webhook(connection: Connection, webhook: Webhook) -> None:
@@ -57,6 +60,7 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
             successful_calls=0,
             failed_calls=0,
             retry_client_errors=webhook.retry_client_errors,
+            ca_certificates=webhook.ca_certificates,
         )
     )
 
@@ -81,6 +85,12 @@ def webhooks(connection: Connection, account_id: HostId | None = None) -> list[W
 def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:
     row = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).first()
     return None if row is None else _webhook(row)
+
+
+def find_webhooks(connection: Connection, ids: Collection[str]) -> dict[str, Webhook]:
+    """Those of these registrations that are there, by id."""
+    rows = connection.execute(_OF_THESE, {"ids": list(ids)}) if ids else ()
+    return {row.id: _webhook(row) for row in rows}
 
 
 def attempt_log(
@@ -125,4 +135,5 @@ def _webhook(row: Any) -> Webhook:
         retry_client_errors=row.retry_client_errors,
         failing_since=row.failing_since,
         deactivation=row.deactivation,
+        ca_certificates=row.ca_certificates,
     )

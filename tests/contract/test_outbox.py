@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from chainbell.engine import Engine
-from chainbell.storage import Claim, Settlement, generate_key, outbox
+from chainbell.storage import Claim, Settlement, claiming, generate_key, outbox, settling
 from tests.plans import line_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,12 +27,12 @@ def webhook_id(engine: Engine) -> str:
 
 def claim(engine: Engine, now: datetime = NOW, limit: int = 10) -> list[Claim]:
     with engine.database.write() as connection:
-        return outbox.claim(connection, now, now + LEASE, limit)
+        return claiming.claim(connection, now, now + LEASE, limit)
 
 
 def settle(engine: Engine, settlement: Settlement) -> bool:
     with engine.database.write() as connection:
-        return outbox.settle(connection, settlement)
+        return settling.settle(connection, settlement)
 
 
 def delivered(claimed: Claim) -> Settlement:
@@ -81,12 +81,12 @@ def test_first_attempts_go_before_retries(engine: Engine) -> None:
 @pytest.mark.usefixtures("webhook_id")
 def test_the_next_due_time_is_a_retry_s_or_the_end_of_a_lease(engine: Engine) -> None:
     with engine.database.read() as connection:
-        assert outbox.next_due(connection) == NOW
+        assert outbox.next_due(connection, NOW) == NOW
     for claimed in claim(engine):
         if claimed.id != "wh_2":
             settle(engine, delivered(claimed))
     with engine.database.read() as connection:
-        assert outbox.next_due(connection) == NOW + LEASE
+        assert outbox.next_due(connection, NOW) == NOW + LEASE
         assert outbox.has_leases(connection, NOW)
         assert not outbox.has_leases(connection, NOW + LEASE)
 
@@ -129,9 +129,9 @@ def test_an_endpoint_that_has_failed_everything_for_days_is_switched_off_once(en
     settle(engine, failed(third, NOW + timedelta(hours=1)))
     assert engine.webhook(webhook_id).failing_since == NOW + timedelta(hours=1)
     with engine.database.write() as connection:
-        assert not outbox.deactivate_failing(connection, webhook_id, NOW, "gone")
-        assert outbox.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
-        assert not outbox.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
+        assert not settling.deactivate_failing(connection, webhook_id, NOW, "gone")
+        assert settling.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
+        assert not settling.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
     assert (engine.webhook(webhook_id).is_active, engine.webhook(webhook_id).deactivation) == (False, "gone")
     assert engine.recover(webhook_id, NOW) == 2
     assert claim(engine, NOW + timedelta(days=9000)) == []  # held

@@ -5,8 +5,9 @@ import time
 from http.server import BaseHTTPRequestHandler
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
+from chainbell.delivery.places import AHEAD
 from chainbell.engine import Engine
-from chainbell.storage import NewDelivery, outbox
+from chainbell.storage import NewDelivery, claiming, outbox
 from tests.e2e.receiver import receiving
 from tests.plans import MONDAY
 
@@ -42,7 +43,7 @@ def test_a_hanging_endpoint_with_much_queued_does_not_delay_another(engine: Engi
             leased = connection.exec_driver_sql(
                 "SELECT count(*) FROM chainbell_delivery WHERE lease_until IS NOT NULL"
             ).scalar_one()
-        assert leased <= settings.per_webhook
+        assert leased <= AHEAD * settings.per_webhook
         dispatcher.stop()
         await running
         assert len(engine.webhook_log(hanging)) <= 2 * settings.per_webhook
@@ -59,7 +60,7 @@ def test_places_that_nobody_else_wants_go_to_whoever_has_more(engine: Engine) ->
         queue(engine, one.url, "a", 50)
         queue(engine, other.url, "b", 3)
         with engine.database.write() as connection:
-            claims = outbox.claim(connection, MONDAY, MONDAY, 20, per_webhook=100)
+            claims = claiming.claim(connection, MONDAY, MONDAY, 20, per_webhook=100)
     assert sorted(claim.id[:4] for claim in claims) == ["wh_a"] * 17 + ["wh_b"] * 3
 
 
@@ -67,7 +68,7 @@ def test_first_attempts_go_before_retries(engine: Engine) -> None:
     webhook = queue(engine, "http://127.0.0.1:9/", "a", 4)
     with engine.database.write() as connection:
         connection.exec_driver_sql(
-            "UPDATE chainbell_delivery SET attempts = 1 WHERE id IN ('wh_a_00000', 'wh_a_00001')"
+            "UPDATE chainbell_delivery SET attempts = 1, is_retry = true WHERE id IN ('wh_a_00000', 'wh_a_00001')"
         )
-        claims = outbox.claim(connection, MONDAY, MONDAY, 3, per_webhook=10, busy={webhook: 0})
+        claims = claiming.claim(connection, MONDAY, MONDAY, 3, per_webhook=10, held={webhook: 0})
     assert [claim.id for claim in claims] == ["wh_a_00002", "wh_a_00003", "wh_a_00000"]

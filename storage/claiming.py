@@ -1,0 +1,129 @@
+"""Claims: leases on what is due, fairly among the webhooks; each raises the delivery's fence."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, exists, lateral, or_, select, true, update
+
+from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS, Claim
+
+D = DELIVERIES.c
+_NOW = bindparam("now", type_=D.next_attempt_at.type)
+_IDS = bindparam("ids", expanding=True)
+_IS_DUE = (IS_PENDING, D.next_attempt_at <= _NOW)
+_IS_FREE = or_(D.lease_until.is_(None), D.lease_until <= _NOW)
+_FIRST_ATTEMPTS_FIRST = (D.is_retry, D.next_attempt_at, D.id)
+
+
+def claim(
+    connection: Connection,
+    now: datetime,
+    lease_until: datetime,
+    limit: int,
+    *,
+    held: Mapping[str, int] = MappingProxyType({}),
+    per_webhook: int | None = None,
+    rooms: Mapping[str, int] = MappingProxyType({}),
+) -> list[Claim]:
+    """Leases up to `limit` due deliveries of active webhooks, first attempts before retries, oldest first.
+
+    The webhooks take turns: what one endpoint has queued does not stand before what another has. One webhook gets at
+    most `per_webhook`, or what `rooms` says of it, less those that it already has `held`.
+    """
+    most = limit if per_webhook is None else per_webhook
+    waiting = connection.scalars(_WAITING, {"now": now})
+    room = {webhook: min(limit, rooms.get(webhook, most) - held.get(webhook, 0)) for webhook in waiting}
+    ids: list[str] = []
+    while len(ids) < limit and (room := {webhook: free for webhook, free in room.items() if free > 0}):
+        share = max(1, (limit - len(ids)) // len(room))
+        found = _due(connection, now, list(room), share, besides=ids)
+        for webhook, free in list(room.items()):
+            taken = found.get(webhook, [])[: min(free, limit - len(ids))]
+            ids += taken
+            room[webhook] = free - len(taken) if len(taken) == share else 0  # who took less has no more, or no room
+    if not ids:
+        return []
+    claims = {row.id: Claim(*row) for row in connection.execute(_LEASE, {"ids": ids, "until": lease_until})}
+    return [claims[delivery_id] for delivery_id in ids]
+
+
+_WAITING = (
+    select(WEBHOOKS.c.id)
+    .where(WEBHOOKS.c.is_active, exists().where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE))
+    .order_by(WEBHOOKS.c.id)
+)
+_LEASE = (
+    update(DELIVERIES)
+    .where(D.id.in_(_IDS))
+    .values(lease_until=bindparam("until", type_=D.lease_until.type), fence=D.fence + 1)
+    .returning(*(D[name] for name in Claim.__slots__))
+)
+
+
+def _due(
+    connection: Connection, now: datetime, webhooks: Sequence[str], share: int, besides: Sequence[str]
+) -> dict[str, list[str]]:
+    """The ids of what is due and leased to nobody, at most a share for each of these webhooks."""
+    query = _DUE_POSTGRESQL if connection.dialect.name == "postgresql" else _DUE_SQLITE
+    found: dict[str, list[str]] = {}
+    values = {"now": now, "webhooks": webhooks, "share": share, "besides": besides}
+    for webhook, delivery in connection.execute(query, values):
+        found.setdefault(webhook, []).append(delivery)
+    return found
+
+
+def _due_of_each() -> Select[Any]:
+    """The share of one webhook, the row of the enclosing query."""
+    return (
+        select(D.id)
+        .where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE, _IS_FREE, D.id.not_in(bindparam("besides", expanding=True)))
+        .order_by(*_FIRST_ATTEMPTS_FIRST)
+        .limit(bindparam("share"))
+        .correlate(WEBHOOKS)
+    )
+
+
+_OF_THESE = WEBHOOKS.c.id.in_(bindparam("webhooks", expanding=True))
+_SHARE = lateral(_due_of_each().with_for_update(skip_locked=True, of=DELIVERIES))
+_DUE_POSTGRESQL = select(WEBHOOKS.c.id, _SHARE.c.id).select_from(WEBHOOKS.join(_SHARE, true())).where(_OF_THESE)
+_THEIRS = DELIVERIES.alias("theirs")
+_DUE_SQLITE = (
+    select(WEBHOOKS.c.id, _THEIRS.c.id)
+    .select_from(WEBHOOKS.join(_THEIRS, _THEIRS.c.id.in_(_due_of_each())))  # SQLite knows no LATERAL
+    .where(_OF_THESE)
+    .order_by(WEBHOOKS.c.id, _THEIRS.c.is_retry, _THEIRS.c.next_attempt_at, _THEIRS.c.id)
+)
+
+
+def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_until: datetime) -> Claim | None:
+    """Leases one pending delivery, of a paused webhook too; None if it is not pending or leased to somebody."""
+    one = _LEASE.where(IS_PENDING, _IS_FREE)
+    row = connection.execute(one, {"ids": [delivery_id], "now": now, "until": lease_until}).first()
+    return None if row is None else Claim(*row)
+
+
+def renew(connection: Connection, claims: Sequence[Claim], lease_until: datetime) -> set[str]:
+    """The heartbeat: leases that are still ours last until then; the ids of those."""
+    return _change_leases(connection, claims, lease_until)
+
+
+def give_back(connection: Connection, claims: Sequence[Claim]) -> set[str]:
+    """Ends leases that are still ours, for others to claim at once; the ids of those."""
+    return _change_leases(connection, claims, None)
+
+
+def _change_leases(connection: Connection, claims: Sequence[Claim], until: datetime | None) -> set[str]:
+    fences = {claim.id: claim.fence for claim in claims}
+    held = select(D.id, D.fence).where(IS_PENDING, D.id.in_(_IDS)).order_by(D.id)
+    if connection.dialect.name == "postgresql":
+        held = held.with_for_update(of=DELIVERIES)
+    rows = connection.execute(held, {"ids": list(fences)})
+    ours = [row.id for row in rows if row.fence == fences[row.id]]
+    if ours:
+        change = (
+            update(DELIVERIES).where(D.id.in_(_IDS)).values(lease_until=bindparam("until", type_=D.lease_until.type))
+        )
+        connection.execute(change, {"ids": ours, "until": until})
+    return set(ours)

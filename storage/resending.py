@@ -1,0 +1,59 @@
+"""Once more: finished deliveries made due again, and what is held for too long expired."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, select, update
+
+from chainbell.storage.outbox import DELIVERIES, EXPIRED, IS_LOST, IS_PENDING, PENDING, WEBHOOKS
+
+D = DELIVERIES.c
+
+
+def send_again(connection: Connection, webhook_id: str, delivery_id: str, now: datetime) -> bool:
+    """Makes a finished delivery due now, with a new series of tries; False if it is not there or still pending."""
+    same = and_(D.id == delivery_id, D.webhook_id == webhook_id, D.state != PENDING)
+    return connection.execute(update(DELIVERIES).where(same).values(_again(now))).rowcount == 1
+
+
+def recover(connection: Connection, webhook_id: str, since: datetime, now: datetime, limit: int) -> int:
+    """Makes at most `limit` failed or expired deliveries of a webhook due now, of those made at `since` or later."""
+    lost = (
+        select(D.id)
+        .where(D.webhook_id == webhook_id, IS_LOST, D.created_at >= since)
+        .order_by(D.created_at, D.id)
+        .limit(limit)
+    )
+    ids = connection.scalars(lost).all()
+    if ids:
+        connection.execute(update(DELIVERIES).where(D.id.in_(ids)).values(_again(now)))
+    return len(ids)
+
+
+def _again(now: datetime) -> dict[str, Any]:
+    return {
+        "state": PENDING,
+        "next_attempt_at": now,
+        "lease_until": None,
+        "finished_at": None,
+        "tried_before": D.attempts,
+        "is_retry": False,
+    }
+
+
+def expire_held(connection: Connection, before: datetime, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Expires at most `limit` deliveries made before then that an inactive webhook still holds.
+
+    Returns the ids of each delivery and of its webhook. They can be recovered for as long as they are kept.
+    """
+    held = (
+        select(D.id, D.webhook_id)
+        .join(WEBHOOKS, WEBHOOKS.c.id == D.webhook_id)
+        .where(WEBHOOKS.c.is_active.is_(False), IS_PENDING, D.created_at < before)
+        .limit(limit)
+    )
+    found = [(row.id, row.webhook_id) for row in connection.execute(held)]
+    if found:
+        gone = update(DELIVERIES).where(D.id.in_([delivery for delivery, _ in found]), IS_PENDING)
+        connection.execute(gone.values(state=EXPIRED, finished_at=now, lease_until=None))
+    return found
