@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from chainbell.delivery.settings import Clock, DeliverySettings
 from chainbell.storage import Claim, Database, NewDelivery, Settlement, Webhook, claiming, outbox, settling
 from chainbell.storage.webhooks import find_webhook, find_webhooks
@@ -60,7 +62,7 @@ class Books:
         return results, claims, webhooks
 
     def _results(
-        self, connection: outbox.Connection, settlements: Sequence[Settlement], recorded: Sequence[bool]
+        self, connection: Connection, settlements: Sequence[Settlement], recorded: Sequence[bool]
     ) -> list[Result]:
         """Switches off the webhooks that have been failing for too long, and says which were."""
         days = self._settings.give_up_after / timedelta(days=1)

@@ -1,8 +1,8 @@
 """The dispatcher: claims what is due, attempts it over HTTP, settles the result. The database says what is due.
 
 Nothing here keeps time or a queue of its own: `drain` delivers all that is due, `run` waits for `wake()` in between and
-says through `on_idle` when something will next be due. `places.py` decides who begins next, `books.py` is the database's
-side: one exchange records what has ended and claims what there is room for.
+says through `on_idle` when something will next be due. `places.py` decides who begins next, `books.py` talks to the
+database: one exchange records what has ended and claims what there is room for.
 """
 
 import asyncio

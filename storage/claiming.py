@@ -5,16 +5,17 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, lateral, or_, select, true, update
+from sqlalchemy import Connection, Select, bindparam, exists, lateral, not_, or_, select, true, update
 
+from chainbell.storage.lists import among
 from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS, Claim
 
 D = DELIVERIES.c
 _NOW = bindparam("now", type_=D.next_attempt_at.type)
-_IDS = bindparam("ids", expanding=True)
+_THESE = among(D.id, "ids")
 _IS_DUE = (IS_PENDING, D.next_attempt_at <= _NOW)
 _IS_FREE = or_(D.lease_until.is_(None), D.lease_until <= _NOW)
-_FIRST_ATTEMPTS_FIRST = (D.is_retry, D.next_attempt_at, D.id)
+_FIRST_ATTEMPTS_FIRST = (D.is_retry, D.next_attempt_at)
 
 
 def claim(
@@ -56,7 +57,7 @@ _WAITING = (
 )
 _LEASE = (
     update(DELIVERIES)
-    .where(D.id.in_(_IDS))
+    .where(_THESE)
     .values(lease_until=bindparam("until", type_=D.lease_until.type), fence=D.fence + 1)
     .returning(*(D[name] for name in Claim.__slots__))
 )
@@ -78,14 +79,14 @@ def _due_of_each() -> Select[Any]:
     """The share of one webhook, the row of the enclosing query."""
     return (
         select(D.id)
-        .where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE, _IS_FREE, D.id.not_in(bindparam("besides", expanding=True)))
+        .where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE, _IS_FREE, not_(among(D.id, "besides")))
         .order_by(*_FIRST_ATTEMPTS_FIRST)
         .limit(bindparam("share"))
         .correlate(WEBHOOKS)
     )
 
 
-_OF_THESE = WEBHOOKS.c.id.in_(bindparam("webhooks", expanding=True))
+_OF_THESE = among(WEBHOOKS.c.id, "webhooks")
 _SHARE = lateral(_due_of_each().with_for_update(skip_locked=True, of=DELIVERIES))
 _DUE_POSTGRESQL = select(WEBHOOKS.c.id, _SHARE.c.id).select_from(WEBHOOKS.join(_SHARE, true())).where(_OF_THESE)
 _THEIRS = DELIVERIES.alias("theirs")
@@ -93,7 +94,7 @@ _DUE_SQLITE = (
     select(WEBHOOKS.c.id, _THEIRS.c.id)
     .select_from(WEBHOOKS.join(_THEIRS, _THEIRS.c.id.in_(_due_of_each())))  # SQLite knows no LATERAL
     .where(_OF_THESE)
-    .order_by(WEBHOOKS.c.id, _THEIRS.c.is_retry, _THEIRS.c.next_attempt_at, _THEIRS.c.id)
+    .order_by(WEBHOOKS.c.id, _THEIRS.c.is_retry, _THEIRS.c.next_attempt_at)
 )
 
 
@@ -114,16 +115,16 @@ def give_back(connection: Connection, claims: Sequence[Claim]) -> set[str]:
     return _change_leases(connection, claims, None)
 
 
+_CHANGE = update(DELIVERIES).where(_THESE).values(lease_until=bindparam("until", type_=D.lease_until.type))
+
+
 def _change_leases(connection: Connection, claims: Sequence[Claim], until: datetime | None) -> set[str]:
     fences = {claim.id: claim.fence for claim in claims}
-    held = select(D.id, D.fence).where(IS_PENDING, D.id.in_(_IDS)).order_by(D.id)
+    held = select(D.id, D.fence).where(IS_PENDING, _THESE).order_by(D.id)
     if connection.dialect.name == "postgresql":
         held = held.with_for_update(of=DELIVERIES)
     rows = connection.execute(held, {"ids": list(fences)})
     ours = [row.id for row in rows if row.fence == fences[row.id]]
     if ours:
-        change = (
-            update(DELIVERIES).where(D.id.in_(_IDS)).values(lease_until=bindparam("until", type_=D.lease_until.type))
-        )
-        connection.execute(change, {"ids": ours, "until": until})
+        connection.execute(_CHANGE, {"ids": ours, "until": until})
     return set(ours)

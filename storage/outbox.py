@@ -144,7 +144,7 @@ def count_by_state(connection: Connection) -> dict[str, int]:
     counted = func.count().label("count")
     pending = connection.scalar(select(counted).select_from(DELIVERIES).where(IS_PENDING)) or 0
     lost = select(DELIVERIES.c.state, counted).where(IS_LOST).group_by(DELIVERIES.c.state)
-    counts: dict[str, int] = {PENDING: pending, **{state: count for state, count in connection.execute(lost)}}
+    counts: dict[str, int] = {PENDING: pending, **{row[0]: row[1] for row in connection.execute(lost)}}
     total = connection.scalar(select(counted).select_from(DELIVERIES)) or 0
     counts[DELIVERED] = total - sum(counts.values())
     return {state: count for state, count in counts.items() if count}

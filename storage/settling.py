@@ -1,28 +1,34 @@
 """Settling: an attempt's log row, its delivery's next state and its webhook's counters change together.
 
 Only the holder of the current fence settles. Many attempts are recorded by one statement a table: PostgreSQL takes the
-rows as arrays, SQLite one by one within its process.
+rows as one JSON document, SQLite one by one within its process.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     Connection,
     Table,
+    Text,
     and_,
     bindparam,
     case,
+    cast,
     column,
     func,
     insert,
+    null,
     select,
     update,
 )  # fmt: skip
-from sqlalchemy.dialects.postgresql import ARRAY
 
+from chainbell.storage.lists import among
 from chainbell.storage.outbox import DELIVERED, DELIVERIES, IS_PENDING, PENDING, WEBHOOKS, Settlement
+from chainbell.storage.straight import Straight
 from chainbell.storage.tables import AttemptRow, table
 
 ATTEMPTS = table(AttemptRow)
@@ -44,23 +50,23 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
     if not settlements:
         return []
     is_postgresql = connection.dialect.name == "postgresql"
-    states = [_next_state(settlement) for settlement in settlements]
     if is_postgresql:
-        ours = set(connection.scalars(_SETTLE_ARRAYS, _arrays(states)))
+        states = [_next_state(settlement) for settlement in settlements]
+        ours = set(connection.scalars(_SETTLE_ROWS, {"rows": _document(_STATE, states)}))
     else:
-        rows = connection.execute(_HELD, {"ids": [state["id"] for state in states]})
-        fences = {row.id: row.fence for row in rows}
-        held = [state for state in states if fences.get(state["id"]) == state["fence"]]
-        ours = {state["id"] for state in held}
+        rows = connection.execute(_HELD, {"ids": [settlement.claim.id for settlement in settlements]})
+        fences: dict[str, int] = {row[0]: row[1] for row in rows}
+        held = [s for s in settlements if fences.get(s.claim.id) == s.claim.fence]
+        ours = {settlement.claim.id for settlement in held}
         if held:
-            connection.execute(_SETTLE, [{f"new_{name}": value for name, value in state.items()} for state in held])
+            _SETTLE.executemany(connection, [_next_state(settlement) for settlement in held])
     recorded = [settlement for settlement in settlements if settlement.claim.id in ours]
     if recorded:
         logs = [_log_row(settlement) for settlement in recorded]
         if is_postgresql:
-            connection.execute(_LOG_ARRAYS, _arrays(logs))
+            connection.execute(_LOG_ROWS, {"rows": _document(_LOG, logs)})
         else:
-            connection.execute(insert(ATTEMPTS), logs)
+            _INSERT_LOG.executemany(connection, logs)
         webhooks = sorted({settlement.claim.webhook_id for settlement in recorded})  # one order: no deadlock
         connection.execute(_COUNT, [_counters(one, recorded) for one in webhooks])
         gone = {one.claim.webhook_id: one.deactivation for one in recorded if one.deactivate_webhook}
@@ -69,37 +75,39 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
     return [settlement.claim.id in ours for settlement in settlements]
 
 
-_HELD = select(D.id, D.fence).where(D.id.in_(bindparam("ids", expanding=True)), IS_PENDING)
-_SETTLE = (
+_STATE = ("id", "fence", *_NEXT_STATE)
+_HELD = select(D.id, D.fence).where(among(D.id, "ids"), IS_PENDING)
+_SETTLE = Straight(
     update(DELIVERIES)
-    .where(bindparam("new_id") == D.id)
-    .values({name: bindparam(f"new_{name}", type_=D[name].type) for name in _NEXT_STATE})
-    .values(lease_until=None)
+    .where(D.id == bindparam("given_id"), D.fence == bindparam("given_fence"))
+    .values({name: bindparam(f"given_{name}", type_=D[name].type) for name in _NEXT_STATE})
+    .values(lease_until=null()),
+    [f"given_{name}" for name in _STATE],
 )
+_INSERT_LOG = Straight(insert(ATTEMPTS), _LOG)
 _SWITCH_OFF = update(WEBHOOKS).where(WEBHOOKS.c.is_active).values(is_active=False)
 
 
-def _from_arrays(rows: Table, names: Sequence[str]) -> Any:
-    """The rows of arrays, one array a column, as a table to select from (PostgreSQL's unnest)."""
-    types = {name: rows.c[name].type for name in names}
-    arrays = (bindparam(f"{name}s", type_=ARRAY(types[name])) for name in names)
-    columns = (column(name, types[name]) for name in names)
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+def _rows(of: Table, names: Sequence[str]) -> Any:
+    """The objects of one JSON document as a table to select from (PostgreSQL's json_to_recordset)."""
+    columns = (column(name, of.c[name].type) for name in names)
+    rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
+    return rows.table_valued(*columns, name="given").render_derived(with_types=True)
 
 
-def _arrays(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {f"{name}s": [row[name] for row in rows] for name in rows[0]}
+def _document(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
+    return json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=datetime.isoformat)
 
 
-_STATES = _from_arrays(DELIVERIES, ("id", "fence", *_NEXT_STATE))
-_SETTLE_ARRAYS = (
+_STATES = _rows(DELIVERIES, _STATE)
+_SETTLE_ROWS = (
     update(DELIVERIES)
     .where(_STATES.c.id == D.id, _STATES.c.fence == D.fence, IS_PENDING)
     .values({name: _STATES.c[name] for name in _NEXT_STATE})
     .values(lease_until=None)
     .returning(D.id)
 )
-_LOG_ARRAYS = insert(ATTEMPTS).from_select(_LOG, select(*_from_arrays(ATTEMPTS, _LOG).c))
+_LOG_ROWS = insert(ATTEMPTS).from_select(_LOG, select(*_rows(ATTEMPTS, _LOG).c))
 
 _FAILING_SINCE = bindparam("failing_since", type_=WEBHOOKS.c.failing_since.type)
 _COUNT = (
@@ -118,32 +126,34 @@ _COUNT = (
 )
 
 
-def _next_state(settlement: Settlement) -> dict[str, Any]:
+def _next_state(settlement: Settlement) -> tuple[Any, ...]:
+    """The values of `_STATE`."""
     is_pending = settlement.state == PENDING
-    return {
-        "id": settlement.claim.id,
-        "fence": settlement.claim.fence,
-        "state": settlement.state,
-        "attempts": settlement.claim.attempts + 1,
-        "next_attempt_at": settlement.next_attempt_at or settlement.started_at,
-        "finished_at": None if is_pending else settlement.started_at,
-        "is_retry": is_pending,
-    }
+    return (
+        settlement.claim.id,
+        settlement.claim.fence,
+        settlement.state,
+        settlement.claim.attempts + 1,
+        settlement.next_attempt_at or settlement.started_at,
+        None if is_pending else settlement.started_at,
+        is_pending,
+    )
 
 
-def _log_row(settlement: Settlement) -> dict[str, Any]:
-    return {
-        "delivery_id": settlement.claim.id,
-        "number": settlement.claim.attempts + 1,
-        "webhook_id": settlement.claim.webhook_id,
-        "event": settlement.claim.event,
-        "started_at": settlement.started_at,
-        "duration_ms": settlement.duration_ms,
-        "outcome": settlement.outcome,
-        "http_status": settlement.http_status,
-        "error": settlement.error,
-        "response": settlement.response,
-    }
+def _log_row(settlement: Settlement) -> tuple[Any, ...]:
+    """The values of `_LOG`."""
+    return (
+        settlement.claim.id,
+        settlement.claim.attempts + 1,
+        settlement.claim.webhook_id,
+        settlement.claim.event,
+        settlement.started_at,
+        settlement.duration_ms,
+        settlement.outcome,
+        settlement.http_status,
+        settlement.error,
+        settlement.response,
+    )
 
 
 def _counters(webhook_id: str, recorded: Sequence[Settlement]) -> dict[str, Any]:

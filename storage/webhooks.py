@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from chainbell.rules import HostId
+from chainbell.storage.lists import among
 from chainbell.storage.tables import AttemptRow, WebhookRow, table
 
 WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
 _ALL = select(WEBHOOKS).order_by(WEBHOOKS.c.created_at, WEBHOOKS.c.id)
-_OF_THESE = select(WEBHOOKS).where(WEBHOOKS.c.id.in_(bindparam("ids", expanding=True)))
+_OF_THESE = select(WEBHOOKS).where(among(WEBHOOKS.c.id, "ids"))
 _OF_ACCOUNT = _ALL.where(WEBHOOKS.c.account_id == bindparam("account"))
 
 
