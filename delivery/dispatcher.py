@@ -40,8 +40,7 @@ class Dispatcher:
     """Delivers what is due in one database; make it inside a running event loop, for one `run` or `drain` at a time.
 
     `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else,
-    `on_deactivated` of each webhook that is switched off, with the reason, `on_flight` how the number of attempts in
-    flight changes, `on_error` of a database that does not answer and of an attempt that could not be recorded; its
+    `on_deactivated` of each webhook that is switched off, with the reason, `on_error` of a database that does not answer and of an attempt that could not be recorded; its
     lease ends and it is made again.
     """
 
@@ -55,7 +54,6 @@ class Dispatcher:
         on_settled: Callable[[Settlement], None] = lambda settlement: None,
         on_fenced: Callable[[Settlement], None] = lambda settlement: None,
         on_deactivated: Callable[[str, str], None] = lambda webhook_id, reason: None,
-        on_flight: Callable[[int], None] = lambda change: None,
         on_error: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self._opened = lru_cache(maxsize=1024)(keys.open)  # unsealing costs as much as signing ten times
@@ -66,13 +64,17 @@ class Dispatcher:
         self._on_settled = on_settled
         self._on_fenced = on_fenced
         self._on_deactivated = on_deactivated
-        self._on_flight = on_flight
         self._on_error = on_error
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: list[Settlement] = []
         self._news = asyncio.Event()
         self._stopping = False
         self._grace_seconds = self._settings.deadline_seconds
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that are being made."""
+        return self._places.in_flight
 
     def wake(self) -> None:
         """Something may be due: look at once. Call from the event loop's thread."""
@@ -209,18 +211,22 @@ class Dispatcher:
             task = asyncio.create_task(self._deliver(client, *begun))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            self._on_flight(1)
 
     async def _deliver(self, client: aiohttp.ClientSession, held: Held, webhook: Webhook) -> None:
-        """One attempt; its place goes to the next, its settlement waits a moment for others to be recorded with."""
-        try:
+        """One attempt, and in its place the next, as long as there is one."""
+        begun: tuple[Held, Webhook] | None = (held, webhook)
+        while begun is not None:
+            held, webhook = begun
             settlement, went_well = await self._attempt(client, held.claim, webhook)
-        finally:
-            self._on_flight(-1)
-        if held.claim.fence != settlement.claim.fence:  # leased again to ourselves meanwhile, by a clock that jumped
-            settlement = replace(settlement, claim=held.claim)
-        self._places.end(held, went_well)
-        self._begin(client)
+            if held.claim.fence != settlement.claim.fence:  # leased to ourselves anew, by a clock that jumped
+                settlement = replace(settlement, claim=held.claim)
+            self._places.end(held, went_well)
+            begun = None if self._stopping else self._places.begin(time.monotonic())
+            self._begin(client)  # a limit that has risen gives room for more than takes this place
+            self._record(settlement)
+
+    def _record(self, settlement: Settlement) -> None:
+        """The settlement waits a moment for others to be recorded with."""
         self._ended.append(settlement)
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_later(GATHER_SECONDS, self._news.set)

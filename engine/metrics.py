@@ -1,10 +1,13 @@
 """Prometheus metrics of one engine, in a registry of its own beside a host's. No label grows with use."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from chainbell.delivery import Dispatcher
 from chainbell.rules import Event
 from chainbell.storage import Settlement
 
@@ -20,15 +23,23 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         registry = self.registry
+        self._dispatchers: WeakSet[Dispatcher] = WeakSet()
         self._events = Counter("chainbell_events", "Events that fired.", ["event"], registry=registry)
         self._attempts = Counter("chainbell_attempts", "HTTP attempts.", ["outcome", "state"], registry=registry)
+        self._counter = lru_cache(maxsize=256)(self._attempts.labels)  # a look-up of labels costs more than a count
         self._seconds = Histogram(
             "chainbell_attempt_seconds", "How long attempts took.", buckets=SECONDS, registry=registry
         )
         self.oldest_due = Gauge("chainbell_oldest_due_seconds", "Age of the oldest due delivery.", registry=registry)
+        in_flight = Gauge("chainbell_attempts_in_flight", "Attempts that are being made.", registry=registry)
+        in_flight.set_function(lambda: sum(dispatcher.in_flight for dispatcher in list(self._dispatchers)))
         self.deliveries = Gauge("chainbell_deliveries", "Deliveries kept.", ["state"], registry=registry)
         self.webhooks = Gauge("chainbell_webhooks", "Registrations.", ["state"], registry=registry)
         self.projects = Gauge("chainbell_projects", "Projects.", ["status"], registry=registry)
+
+    def watch(self, dispatcher: Dispatcher) -> None:
+        """Counts what this dispatcher has in flight."""
+        self._dispatchers.add(dispatcher)
 
     def event_fired(self, event: Event) -> None:
         self._events.labels(event.name).inc()
@@ -36,7 +47,7 @@ class Metrics:
     def attempt_settled(self, settlement: Settlement) -> None:
         status = settlement.http_status
         outcome = str(settlement.outcome) if status is None else f"{status // 100}xx"
-        self._attempts.labels(outcome, settlement.state).inc()
+        self._counter(outcome, settlement.state).inc()
         self._seconds.observe(settlement.duration_ms / 1000)
 
 

@@ -226,7 +226,7 @@ class Registering(Foundation):
 
     def dispatcher(self, settings: DeliverySettings | None = None) -> Dispatcher:
         """A dispatcher for this database; make it inside a running event loop."""
-        return Dispatcher(
+        dispatcher = Dispatcher(
             self.database,
             self._keys,
             settings or self.delivery,
@@ -234,8 +234,10 @@ class Registering(Foundation):
             on_settled=self._on_settled,
             on_fenced=log_fenced,
             on_deactivated=self._on_deactivated,
-            on_error=lambda error: log.error("chainbell.attempt_not_recorded", error=repr(error)),
+            on_error=lambda error: log.error("chainbell.dispatcher_failed", error=repr(error)),
         )
+        self.metrics.watch(dispatcher)
+        return dispatcher
 
     def _on_settled(self, settlement: Settlement) -> None:
         log_settled(settlement)
