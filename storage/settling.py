@@ -1,40 +1,20 @@
 """Settling: an attempt's log row, its delivery's next state and its webhook's counters change together.
 
-Only the holder of the current fence settles. Many attempts are recorded by one statement a table: PostgreSQL takes the
-rows as one JSON document, SQLite one by one within its process.
+Only the holder of the current fence settles. Many attempts are recorded together, by one statement a table.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Connection,
-    Table,
-    Text,
-    and_,
-    bindparam,
-    case,
-    cast,
-    column,
-    func,
-    insert,
-    null,
-    select,
-    update,
-)  # fmt: skip
+from sqlalchemy import Connection, Insert, Update, and_, bindparam, case, func, insert, select, update
 
-from chainbell.storage.lists import among
+from chainbell.storage.lists import AtOnce, among, document, given_rows
 from chainbell.storage.outbox import DELIVERED, DELIVERIES, IS_PENDING, PENDING, WEBHOOKS, Settlement
-from chainbell.storage.straight import Straight
 from chainbell.storage.tables import AttemptRow, table
 
 ATTEMPTS = table(AttemptRow)
 D = DELIVERIES.c
-_NEXT_STATE = ("state", "attempts", "next_attempt_at", "finished_at", "is_retry")
-_LOG = tuple(one.name for one in ATTEMPTS.columns)
 
 
 def settle(connection: Connection, settlement: Settlement) -> bool:
@@ -49,24 +29,11 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
     """
     if not settlements:
         return []
-    is_postgresql = connection.dialect.name == "postgresql"
-    if is_postgresql:
-        states = [_next_state(settlement) for settlement in settlements]
-        ours = set(connection.scalars(_SETTLE_ROWS, {"rows": _document(_STATE, states)}))
-    else:
-        rows = connection.execute(_HELD, {"ids": [settlement.claim.id for settlement in settlements]})
-        fences: dict[str, int] = {row[0]: row[1] for row in rows}
-        held = [s for s in settlements if fences.get(s.claim.id) == s.claim.fence]
-        ours = {settlement.claim.id for settlement in held}
-        if held:
-            _SETTLE.executemany(connection, [_next_state(settlement) for settlement in held])
+    dialect = connection.dialect.name
+    ours = _settle(connection, settlements)
     recorded = [settlement for settlement in settlements if settlement.claim.id in ours]
     if recorded:
-        logs = [_log_row(settlement) for settlement in recorded]
-        if is_postgresql:
-            connection.execute(_LOG_ROWS, {"rows": _document(_LOG, logs)})
-        else:
-            _INSERT_LOG.executemany(connection, logs)
+        connection.execute(_LOG[dialect], {"rows": document(connection, _LOGGED, map(_log_row, recorded))})
         webhooks = sorted({settlement.claim.webhook_id for settlement in recorded})  # one order: no deadlock
         connection.execute(_COUNT, [_counters(one, recorded) for one in webhooks])
         gone = {one.claim.webhook_id: one.deactivation for one in recorded if one.deactivate_webhook}
@@ -75,39 +42,39 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
     return [settlement.claim.id in ours for settlement in settlements]
 
 
+def _settle(connection: Connection, settlements: Sequence[Settlement]) -> set[str]:
+    """Writes the next states of the deliveries that are still ours; the ids of those."""
+    if connection.dialect.name == "postgresql":
+        states = document(connection, _STATE, map(_next_state, settlements))
+        return set(connection.scalars(_SETTLE["postgresql"].returning(D.id), {"rows": states}))
+    fences = dict(map(tuple, _HELD.rows(connection, {"ids": [settlement.claim.id for settlement in settlements]})))
+    ours = [settlement for settlement in settlements if fences.get(settlement.claim.id) == settlement.claim.fence]
+    if ours:
+        connection.execute(_SETTLE["sqlite"], {"rows": document(connection, _STATE, map(_next_state, ours))})
+    return {settlement.claim.id for settlement in ours}
+
+
+_NEXT_STATE = ("state", "attempts", "next_attempt_at", "finished_at", "is_retry")
 _STATE = ("id", "fence", *_NEXT_STATE)
-_HELD = select(D.id, D.fence).where(among(D.id, "ids"), IS_PENDING)
-_SETTLE = Straight(
-    update(DELIVERIES)
-    .where(D.id == bindparam("given_id"), D.fence == bindparam("given_fence"))
-    .values({name: bindparam(f"given_{name}", type_=D[name].type) for name in _NEXT_STATE})
-    .values(lease_until=null()),
-    [f"given_{name}" for name in _STATE],
-)
-_INSERT_LOG = Straight(insert(ATTEMPTS), _LOG)
+_LOGGED = tuple(one.name for one in ATTEMPTS.columns)
 _SWITCH_OFF = update(WEBHOOKS).where(WEBHOOKS.c.is_active).values(is_active=False)
 
 
-def _rows(of: Table, names: Sequence[str]) -> Any:
-    """The objects of one JSON document as a table to select from (PostgreSQL's json_to_recordset)."""
-    columns = (column(name, of.c[name].type) for name in names)
-    rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
-    return rows.table_valued(*columns, name="given").render_derived(with_types=True)
+_HELD = AtOnce(select(D.id, D.fence).where(IS_PENDING, among(D.id, "ids")))
 
 
-def _document(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
-    return json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=datetime.isoformat)
+def _settling(dialect: str) -> Update:
+    given = given_rows(DELIVERIES, _STATE, dialect)
+    ours = update(DELIVERIES).where(given.c.id == D.id, given.c.fence == D.fence, IS_PENDING)
+    return ours.values({name: given.c[name] for name in _NEXT_STATE} | {"lease_until": None})
 
 
-_STATES = _rows(DELIVERIES, _STATE)
-_SETTLE_ROWS = (
-    update(DELIVERIES)
-    .where(_STATES.c.id == D.id, _STATES.c.fence == D.fence, IS_PENDING)
-    .values({name: _STATES.c[name] for name in _NEXT_STATE})
-    .values(lease_until=None)
-    .returning(D.id)
-)
-_LOG_ROWS = insert(ATTEMPTS).from_select(_LOG, select(*_rows(ATTEMPTS, _LOG).c))
+def _logging(dialect: str) -> Insert:
+    return insert(ATTEMPTS).from_select(_LOGGED, select(*given_rows(ATTEMPTS, _LOGGED, dialect).c))
+
+
+_SETTLE = {dialect: _settling(dialect) for dialect in ("postgresql", "sqlite")}
+_LOG = {dialect: _logging(dialect) for dialect in ("postgresql", "sqlite")}
 
 _FAILING_SINCE = bindparam("failing_since", type_=WEBHOOKS.c.failing_since.type)
 _COUNT = (
@@ -141,7 +108,7 @@ def _next_state(settlement: Settlement) -> tuple[Any, ...]:
 
 
 def _log_row(settlement: Settlement) -> tuple[Any, ...]:
-    """The values of `_LOG`."""
+    """The values of `_LOGGED`."""
     return (
         settlement.claim.id,
         settlement.claim.attempts + 1,
