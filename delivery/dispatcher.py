@@ -7,7 +7,7 @@ database: one exchange records what has ended and claims what there is room for.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -39,7 +39,7 @@ Answered = TypeVar("Answered")
 class Dispatcher:
     """Delivers what is due in one database; make it inside a running event loop, for one `run` or `drain` at a time.
 
-    `on_settled` hears of each recorded attempt, `on_fenced` of each whose lease had passed to somebody else,
+    `on_settled` hears of attempts recorded together, `on_fenced` of each whose lease had passed to somebody else,
     `on_deactivated` of each webhook that is switched off, with the reason, `on_error` of a database that does not
     answer and of an attempt that could not be recorded; its lease ends and it is made again.
     """
@@ -51,7 +51,7 @@ class Dispatcher:
         settings: DeliverySettings | None = None,
         *,
         clock: Clock = system_clock,
-        on_settled: Callable[[Settlement], None] = lambda settlement: None,
+        on_settled: Callable[[Sequence[Settlement]], None] = lambda settlements: None,
         on_fenced: Callable[[Settlement], None] = lambda settlement: None,
         on_deactivated: Callable[[str, str], None] = lambda webhook_id, reason: None,
         on_error: Callable[[BaseException], None] = lambda error: None,
@@ -199,8 +199,11 @@ class Dispatcher:
         return results
 
     def _tell(self, settlements: list[Settlement], results: list[Result]) -> None:
-        for settlement, result in zip(settlements, results, strict=True):
-            (self._on_settled if result.is_recorded else self._on_fenced)(settlement)
+        told = list(zip(settlements, results, strict=True))
+        self._on_settled([settlement for settlement, result in told if result.is_recorded])
+        for settlement, result in told:
+            if not result.is_recorded:
+                self._on_fenced(settlement)
             if result.deactivation is not None:
                 self._on_deactivated(settlement.claim.webhook_id, result.deactivation)
 

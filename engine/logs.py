@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
 
@@ -43,21 +44,24 @@ def log_event(event: Event) -> None:
     )
 
 
-def log_settled(settlement: Settlement) -> None:
+def log_settled(settlements: Sequence[Settlement]) -> None:
     """One line per recorded attempt; never a header, a body or a secret."""
-    line = log.info if settlement.state == "delivered" else log.warning
-    line(
-        "chainbell.delivery_attempted",
-        delivery_id=settlement.claim.id,
-        webhook_id=settlement.claim.webhook_id,
-        name=settlement.claim.event,
-        attempt=settlement.claim.attempts + 1,
-        outcome=str(settlement.outcome),
-        http_status=settlement.http_status,
-        state=settlement.state,
-        duration_ms=settlement.duration_ms,
-        next_attempt_at=settlement.next_attempt_at.isoformat() if settlement.next_attempt_at else None,
-    )
+    bound = log.bind()
+    for settlement in settlements:
+        line = bound.info if settlement.state == "delivered" else bound.warning
+        line(
+            "chainbell.delivery_attempted",
+            delivery_id=settlement.claim.id,
+            webhook_id=settlement.claim.webhook_id,
+            event_id=settlement.claim.event_id,
+            name=settlement.claim.event,
+            attempt=settlement.claim.attempts + 1,
+            outcome=str(settlement.outcome),
+            http_status=settlement.http_status,
+            state=settlement.state,
+            duration_ms=settlement.duration_ms,
+            next_attempt_at=settlement.next_attempt_at.isoformat() if settlement.next_attempt_at else None,
+        )
 
 
 def log_fenced(settlement: Settlement) -> None:

@@ -1,5 +1,6 @@
 """Prometheus metrics of one engine, in a registry of its own beside a host's. No label grows with use."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -44,11 +45,12 @@ class Metrics:
     def event_fired(self, event: Event) -> None:
         self._events.labels(event.name).inc()
 
-    def attempt_settled(self, settlement: Settlement) -> None:
-        status = settlement.http_status
-        outcome = str(settlement.outcome) if status is None else f"{status // 100}xx"
-        self._counter(outcome, settlement.state).inc()
-        self._seconds.observe(settlement.duration_ms / 1000)
+    def attempts_settled(self, settlements: Sequence[Settlement]) -> None:
+        for settlement in settlements:
+            status = settlement.http_status
+            outcome = str(settlement.outcome) if status is None else f"{status // 100}xx"
+            self._counter(outcome, settlement.state).inc()
+            self._seconds.observe(settlement.duration_ms / 1000)
 
 
 def exposition(engine: "Engine") -> tuple[bytes, str]:

@@ -239,9 +239,9 @@ class Registering(Foundation):
         self.metrics.watch(dispatcher)
         return dispatcher
 
-    def _on_settled(self, settlement: Settlement) -> None:
-        log_settled(settlement)
-        self.metrics.attempt_settled(settlement)
+    def _on_settled(self, settlements: Sequence[Settlement]) -> None:
+        log_settled(settlements)
+        self.metrics.attempts_settled(settlements)
 
     def _on_deactivated(self, webhook_id: str, reason: str) -> None:
         log.warning("chainbell.webhook_deactivated", webhook_id=webhook_id, reason=reason)

@@ -56,7 +56,7 @@ def _lease(connection: Connection, ids: Sequence[str], until: datetime) -> Itera
         return (Claim(*row) for row in connection.execute(_LEASE_RETURNING, leasing).all())
     connection.execute(_LEASE, leasing)
     rows = _LEASED.rows(connection, {"ids": ids})
-    return (Claim(one, webhook, event, body.encode(), *counts) for one, webhook, event, body, *counts in rows)
+    return (Claim(one, webhook, event, body.encode(), *rest) for one, webhook, event, body, *rest in rows)
 
 
 _WAITING = (

@@ -44,6 +44,7 @@ class Claim:
     attempts: int
     fence: int
     tried_before: int = 0
+    event_id: str | None = None
 
     @property
     def attempt(self) -> int:

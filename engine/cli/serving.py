@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+import sys
 from typing import Annotated
 
 import typer
 from aiohttp import web
 
 from chainbell.engine.cli.app import account_id, app, open_engine
+from chainbell.engine.cli.delivering import SWITCH_SECONDS
 from chainbell.engine.engine import Engine
 from chainbell.engine.housekeeping import Housekeeping
 from chainbell.engine.http import create_app
@@ -26,6 +28,7 @@ def serve(
     housekeeping: Annotated[bool, typer.Option(help="Re-evaluate, retain and tell statistics at their times.")] = True,
 ) -> None:
     """Serves the management API, delivers webhooks and keeps house, until interrupted."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     with open_engine(context) as engine:
         asyncio.run(_serve(engine, host, port, dispatch, Housekeeping() if housekeeping else None))
 
