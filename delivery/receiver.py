@@ -1,22 +1,222 @@
-"""For those who receive: is this body from the sender we share a secret with?"""
+"""For those who receive: is this body from the sender we share a secret with, what does it say, did it come before?
+
+Nothing here knows a web framework: headers and the raw body in, a status and a text out. `receiver_app.py` puts it
+behind aiohttp.
+"""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
 
-from chainbell.delivery.signature import HEADER_PREFIX, is_signed
+from chainbell.delivery.signature import HEADER_PREFIX, is_signed, is_standard_signed
+from chainbell.rules import CATALOGUE, HostId, Rule
+from chainbell.rules.payload import MalformedPayloadError, unwire
 
 
 class InvalidSignatureError(ValueError):
-    """The body does not carry a signature made with the secret."""
+    """The body does not carry a signature made with the secret, or not one of these minutes."""
 
 
-def verify(headers: Mapping[str, str], body: bytes, secret: str, *, prefix: str = HEADER_PREFIX) -> dict[str, Any]:
+class MalformedDeliveryError(ValueError):
+    """A genuine body that is not what its event's payload says; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery as it is meant.
+
+    `id` is the same on every retry of the message; `data` is the event's payload (`TaskRed` ...), for an event that is
+    not known the plain dictionary; `retry_count` counts from 0.
+    """
+
+    id: str
+    event: str
+    timestamp: datetime
+    account_id: HostId
+    data: Any
+    retry_count: int
+
+
+def verify(
+    headers: Mapping[str, str],
+    body: bytes,
+    secret: str,
+    *,
+    prefix: str = HEADER_PREFIX,
+    tolerance: timedelta | None = None,
+    now: datetime | None = None,
+) -> dict[str, Any]:
     """The parsed envelope of a genuine delivery; raises InvalidSignatureError for any other.
 
-    `body` is the raw bytes as received. A delivery may come more than once: its `webhookId` tells.
+    `body` is the raw bytes as received. With a `tolerance` the Standard Webhooks signature is asked for, whose
+    timestamp must lie so near to `now` (the present, unless given): what was recorded long ago cannot be played again.
+    A delivery may come more than once all the same: its `webhookId` tells.
     """
-    if not is_signed(headers, body, secret, prefix):
+    if tolerance is None:
+        is_genuine = is_signed(headers, body, secret, prefix)
+    else:
+        is_genuine = is_standard_signed(headers, body, secret, tolerance, now or datetime.now(UTC))
+    if not is_genuine:
         raise InvalidSignatureError("the signature does not match the body")
-    envelope: dict[str, Any] = json.loads(body)
+    try:
+        envelope = json.loads(body)
+    except ValueError:
+        raise MalformedDeliveryError("the body is not JSON") from None
+    if not isinstance(envelope, dict):
+        raise MalformedDeliveryError("the body is not a JSON object")
     return envelope
+
+
+def parse(envelope: Mapping[str, Any], rules: Sequence[Rule] = CATALOGUE) -> Delivery:
+    """What an envelope says, its data as the payload class of its event; raises MalformedDeliveryError."""
+    try:
+        event, data = str(envelope["event"]), envelope["data"]
+        payload = next((rule.payload for rule in rules if rule.event == event), None)
+        return Delivery(
+            str(envelope["webhookId"]),
+            event,
+            unwire(datetime, envelope["timestamp"], "timestamp"),
+            unwire(HostId, envelope["accountId"], "accountId"),
+            data if payload is None or _is_test(data) else unwire(payload, data, "data"),
+            int(envelope["metadata"]["retryCount"]),
+        )
+    except MalformedPayloadError as error:
+        raise MalformedDeliveryError(str(error)) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedDeliveryError(f"the envelope is not whole: {error!r}") from None
+
+
+def _is_test(data: Any) -> bool:
+    return bool(data == {"test": True})
+
+
+class Seen(Protocol):
+    """Remembers which messages have been handled. Asked before a message is handled, told after it."""
+
+    def __contains__(self, message_id: object, /) -> bool: ...
+
+    def add(self, message_id: str, /) -> None: ...
+
+
+class SeenInMemory:
+    """The newest messages of this process."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._seen: OrderedDict[object, None] = OrderedDict()
+        self._lock = Lock()
+
+    def __contains__(self, message_id: object) -> bool:
+        return message_id in self._seen
+
+    def add(self, message_id: str) -> None:
+        with self._lock:
+            self._seen[message_id] = None
+            while len(self._seen) > self._most:
+                self._seen.popitem(last=False)
+
+
+class SeenInFile:
+    """All messages of the last weeks, in a SQLite file that several processes may share."""
+
+    def __init__(self, path: Path | str, keep: timedelta = timedelta(days=30)) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._keep = keep
+        self._lock = Lock()
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, at TEXT NOT NULL)")
+        self._connection.execute("CREATE INDEX IF NOT EXISTS seen_at ON seen (at)")
+
+    def __contains__(self, message_id: object) -> bool:
+        with self._lock:
+            row: object = self._connection.execute("SELECT 1 FROM seen WHERE id = ?", [message_id]).fetchone()
+        return row is not None
+
+    def add(self, message_id: str) -> None:
+        now = datetime.now(UTC)
+        with self._lock:
+            self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", [message_id, now.isoformat()])
+            self._connection.execute("DELETE FROM seen WHERE at < ?", [(now - self._keep).isoformat()])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What to answer."""
+
+    status: int
+    text: str
+
+
+Handler = Callable[[Delivery], object]
+
+
+class Receiver:
+    """Verifies, parses, drops duplicates and hands on: `receive` answers as the sender's retry table wants it.
+
+    A message counts as seen once its handlers have returned. If one raises, the answer is 500 and the message comes
+    again, so a handler must bear to be called twice for one message, too.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        seen: Seen | None = None,
+        rules: Sequence[Rule] = CATALOGUE,
+        prefix: str = HEADER_PREFIX,
+        tolerance: timedelta | None = None,
+        on_error: Callable[[Delivery, Exception], None] = lambda delivery, error: None,
+    ) -> None:
+        self._secret = secret
+        self._seen: Seen = SeenInMemory() if seen is None else seen
+        self._rules = rules
+        self._prefix = prefix
+        self._tolerance = tolerance
+        self._on_error = on_error
+        self._handlers: dict[str | None, list[Handler]] = {}
+
+    def on(self, event: str | None = None) -> Callable[[Handler], Handler]:
+        """Registers the decorated function for one event, or for all; ValueError for an event that no rule has."""
+        if event is not None and event not in [rule.event for rule in self._rules]:
+            raise ValueError(f"{event!r} is no event of these rules")
+
+        def register(handler: Handler) -> Handler:
+            self._handlers.setdefault(event, []).append(handler)
+            return handler
+
+        return register
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Handles one request.
+
+        The answer is 200 for what was handled, was seen before or is a test event without data of its own, 401 for what
+        is not genuine, 400 for what is not understood, and 500 for what is to be sent again.
+        """
+        try:
+            envelope = verify(headers, body, self._secret, prefix=self._prefix, tolerance=self._tolerance)
+            delivery = parse(envelope, self._rules)
+        except InvalidSignatureError as error:
+            return Reply(401, str(error))
+        except MalformedDeliveryError as error:
+            return Reply(400, str(error))
+        if _is_test(delivery.data):
+            return Reply(200, "a test event")
+        if delivery.id in self._seen:
+            return Reply(200, "seen before")
+        try:
+            for handler in (*self._handlers.get(delivery.event, ()), *self._handlers.get(None, ())):
+                handler(delivery)
+            self._seen.add(delivery.id)
+        except Exception as error:  # noqa: BLE001  whatever it was, the message is wanted again
+            self._on_error(delivery, error)
+            return Reply(500, "not handled")
+        return Reply(200, "handled")

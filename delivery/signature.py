@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 HEADER_PREFIX = "X-Exepron"
 _STANDARD_PREFIX = "whsec_"
@@ -65,5 +66,19 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str, prefix: str 
     lowered = {name.lower(): value for name, value in headers.items()}
     expected = hex_signature(secret, body).encode()
     given = (lowered.get(f"{prefix}-Signature{suffix}".lower(), "") for suffix in ("", "-Previous"))
+    matches = [hmac.compare_digest(expected, signature.encode()) for signature in given]
+    return any(matches)
+
+
+def is_standard_signed(
+    headers: Mapping[str, str], body: bytes, secret: str, tolerance: timedelta, now: datetime
+) -> bool:
+    """Whether one of the Standard Webhooks signatures is this secret's, and its timestamp within the tolerance."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    stamp = lowered.get("webhook-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit()) or abs(now.timestamp() - int(stamp)) > tolerance.total_seconds():
+        return False
+    expected = standard_signature(secret, lowered.get("webhook-id", ""), int(stamp), body).encode()
+    given = lowered.get("webhook-signature", "").split()
     matches = [hmac.compare_digest(expected, signature.encode()) for signature in given]
     return any(matches)

@@ -1,11 +1,12 @@
 """The wire form of payloads: camelCase keys in declaration order, dates as dates, instants as UTC with a Z."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from chainbell.rules.model import HostId
 
@@ -66,3 +67,63 @@ def wire_instant(instant: datetime) -> str:
 def shown(percent: float) -> float:
     """A consumption as payloads show it: never below 0, one decimal."""
     return round(max(0.0, percent), 1)
+
+
+class MalformedPayloadError(ValueError):
+    """A document that is not of the kind it should be; the message names the field and the reason."""
+
+
+def unwire(kind: Any, document: Any, where: str = "data") -> Any:
+    """The value of this kind whose wire form the document is: the reverse of `wire`.
+
+    `kind` is a payload class or a type that stands in one. Fields that it does not know are left aside. Raises
+    MalformedPayloadError.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        if document is None and NoneType in arguments:
+            return None
+        return _first_that_fits([one for one in arguments if one is not NoneType], document, where)
+    if origin is tuple:
+        if not isinstance(document, list):
+            raise MalformedPayloadError(f"{where}: a list is needed")
+        return tuple(unwire(arguments[0], item, f"{where}[{number}]") for number, item in enumerate(document))
+    if is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(document, dict):
+            raise MalformedPayloadError(f"{where}: an object is needed")
+        missing = [key for _, key in _keys(kind) if key not in document]
+        if missing:
+            raise MalformedPayloadError(f"{where}.{missing[0]}: is missing")
+        kinds = _kinds(kind)
+        return kind(**{name: unwire(kinds[name], document[key], f"{where}.{key}") for name, key in _keys(kind)})
+    return _plain(kind, document, where)
+
+
+def _first_that_fits(kinds: Sequence[Any], document: Any, where: str) -> Any:
+    for number, kind in enumerate(kinds):
+        try:
+            return unwire(kind, document, where)
+        except MalformedPayloadError:
+            if number == len(kinds) - 1:
+                raise
+    raise MalformedPayloadError(f"{where}: is null")
+
+
+def _plain(kind: Any, document: Any, where: str) -> Any:
+    try:
+        if kind in (date, datetime) and isinstance(document, str):
+            return kind.fromisoformat(document)
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return kind(document)
+        if kind is float and isinstance(document, int | float) and not isinstance(document, bool):
+            return document
+    except ValueError as error:
+        raise MalformedPayloadError(f"{where}: {error}") from None
+    if kind is Any or (isinstance(kind, type) and type(document) is kind):
+        return document
+    raise MalformedPayloadError(f"{where}: {document!r} is no {getattr(kind, '__name__', kind)}")
+
+
+@cache
+def _kinds(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)

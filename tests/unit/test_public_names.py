@@ -28,7 +28,7 @@ def test_storage() -> None:
     assert chainbell.storage.__all__ == [
         "METADATA", "AmbiguousProjectError", "Claim", "Database", "DatabaseUrlError", "FeverPoint", "KeyRing",
         "KeyRingError", "Located", "NewDelivery", "Settlement", "StoredProject", "VersionConflictError", "Webhook",
-        "generate_key", "is_conflict", "key_file_beside",
+        "generate_key", "is_conflict", "is_passing", "key_file_beside",
     ]  # fmt: skip
 
 

@@ -1,0 +1,140 @@
+"""Verifying, parsing, dropping duplicates: headers and bytes in, a reply out."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainbell.delivery import compose, signed_headers
+from chainbell.delivery.receiver import (
+    Delivery,
+    InvalidSignatureError,
+    MalformedDeliveryError,
+    Receiver,
+    Seen,
+    SeenInFile,
+    SeenInMemory,
+    parse,
+    verify,
+)
+from chainbell.rules import Event
+from chainbell.rules.events.task_red import TaskRed
+
+NOW = datetime(2025, 3, 3, 9, tzinfo=UTC)
+DATA: dict[str, Any] = {
+    "taskId": 234,
+    "taskName": "Backend",
+    "projectId": "p-7",
+    "projectName": "Launch",
+    "assignedTo": None,
+    "bufferConsumption": 92.5,
+    "remainingDuration": 8,
+    "dueDate": "2025-03-10",
+    "previousStatus": "Yellow",
+    "criticalChainImpact": True,
+}
+
+
+def message(data: dict[str, Any] = DATA, event: str = "task.red", event_id: str = "e") -> tuple[dict[str, str], bytes]:
+    body = compose(Event(event_id, event, 1, 1, 1, NOW, data, {}), "wh")
+    names = {"message_id": json.loads(body)["webhookId"], "subscription_id": "wh", "event": event}
+    return signed_headers(["s3cret"], timestamp=int(NOW.timestamp()), body=body, **names), body
+
+
+def test_a_delivery_is_its_event_s_payload_class() -> None:
+    headers, body = message()
+    delivery = parse(verify(headers, body, "s3cret"))
+    assert (delivery.event, delivery.account_id, delivery.retry_count, delivery.timestamp) == ("task.red", 1, 0, NOW)
+    assert delivery.data == TaskRed(
+        234, "Backend", "p-7", "Launch", None, 92.5, 8, date(2025, 3, 10), "Yellow", True
+    )  # fmt: skip
+
+
+def test_what_is_unknown_stays_as_it_came() -> None:
+    headers, body = message({"anything": [1]}, "buffer.exhausted")
+    assert parse(verify(headers, body, "s3cret")).data == {"anything": [1]}
+    headers, body = message({**DATA, "added": "by a newer sender"})
+    assert isinstance(parse(verify(headers, body, "s3cret")).data, TaskRed)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"dueDate": "tomorrow"}, "data.dueDate"),
+        ({"bufferConsumption": "92"}, "data.bufferConsumption"),
+        ({"criticalChainImpact": 1}, "data.criticalChainImpact"),
+        ({"taskId": 1.5}, "data.taskId"),
+        ({"assignedTo": {"id": 1}}, "data.assignedTo.name"),
+    ],
+)
+def test_a_payload_that_is_not_whole_names_the_field(change: dict[str, Any], field: str) -> None:
+    headers, body = message({**DATA, **change})
+    with pytest.raises(MalformedDeliveryError, match=field):
+        parse(verify(headers, body, "s3cret"))
+
+
+def test_the_tolerance_asks_for_the_timestamped_signature() -> None:
+    headers, body = message()
+    tolerance = timedelta(minutes=5)
+    for minutes in (-5, 0, 5):
+        verify(headers, body, "s3cret", tolerance=tolerance, now=NOW + timedelta(minutes=minutes))
+    for late in (timedelta(minutes=-6), timedelta(minutes=6)):
+        with pytest.raises(InvalidSignatureError):
+            verify(headers, body, "s3cret", tolerance=tolerance, now=NOW + late)
+    newer = {**headers, "webhook-timestamp": str(int(NOW.timestamp()) + 3600)}
+    with pytest.raises(InvalidSignatureError):  # the timestamp is signed
+        verify(newer, body, "s3cret", tolerance=tolerance, now=NOW + timedelta(hours=1))
+    without = {name: value for name, value in headers.items() if name != "webhook-signature"}
+    with pytest.raises(InvalidSignatureError):
+        verify(without, body, "s3cret", tolerance=tolerance, now=NOW)
+
+
+@pytest.mark.parametrize("kind", [SeenInMemory, SeenInFile])
+def test_a_duplicate_is_answered_and_not_handled(kind: type[Any], tmp_path: Path) -> None:
+    seen: Seen = SeenInMemory() if kind is SeenInMemory else SeenInFile(tmp_path / "seen.db")
+    handled: list[Delivery] = []
+    for _ in range(2):  # in the file also after a restart
+        receiver = Receiver("s3cret", seen=seen)
+        receiver.on("task.red")(handled.append)
+        assert receiver.receive(*message()).status == 200
+    assert len(handled) == 1
+    assert receiver.receive(*message(event_id="another")).status == 200
+    assert len(handled) == 2
+    if isinstance(seen, SeenInFile):
+        seen.close()
+
+
+def test_memory_is_bounded() -> None:
+    seen = SeenInMemory(most=2)
+    for name in "abc":
+        seen.add(name)
+    assert ("a" in seen, "b" in seen, "c" in seen) == (False, True, True)
+
+
+def test_what_a_handler_could_not_handle_is_wanted_again() -> None:
+    failures = [ValueError("not now")]
+    handled, errors = [], []
+    receiver = Receiver("s3cret", on_error=lambda delivery, error: errors.append((delivery.id, error)))
+
+    @receiver.on()
+    def handle(delivery: Delivery) -> None:
+        if failures:
+            raise failures.pop()
+        handled.append(delivery.event)
+
+    assert [receiver.receive(*message()).status for _ in range(3)] == [500, 200, 200]
+    assert handled == ["task.red"]
+    assert [str(error) for _, error in errors] == ["not now"]
+
+
+def test_each_refusal_has_its_status() -> None:
+    receiver = Receiver("s3cret")
+    headers, body = message()
+    assert receiver.receive(headers, body + b" ").status == 401
+    assert receiver.receive({}, body).status == 401
+    assert receiver.receive(*message({"taskId": 1})).status == 400
+    assert receiver.receive(*message({"test": True})).status == 200
+    with pytest.raises(ValueError, match="no event"):
+        receiver.on("task.blue")
