@@ -1,6 +1,7 @@
 """Retention and erasure: what is old goes, and an account or a person can be forgotten completely."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -8,8 +9,9 @@ from typing import Any
 
 from chainbell.delivery import javascript_json
 from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.logs import log
 from chainbell.rules import HostId
-from chainbell.storage import Database, retention
+from chainbell.storage import Database, resending, retention
 
 ROWS = 500
 """Rows of each kind, and projects, that go in one transaction."""
@@ -17,7 +19,11 @@ ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept, None for ever. Deliveries that are still to be made are kept however old they are."""
+    """How long things are kept, None for ever.
+
+    Deliveries that are still to be made are kept however old they are, but those that a paused or deactivated webhook
+    has held for that long expire: resuming does not release them, they can be recovered, and go as much later again.
+    """
 
     events: timedelta | None = timedelta(days=400)
     attempts: timedelta | None = timedelta(days=90)
@@ -33,6 +39,8 @@ class Retention:
 
 def expire(database: Database, limits: Retention, now: datetime) -> int:
     """Deletes what is older than the limits, in small transactions; returns how many rows went."""
+    if limits.deliveries is not None:
+        _expire_held(database, now - limits.deliveries, now)
     before = {kind.name: now - age for kind in fields(limits) if (age := getattr(limits, kind.name)) is not None}
     total = 0
     while True:
@@ -41,6 +49,18 @@ def expire(database: Database, limits: Retention, now: datetime) -> int:
         total += gone
         if gone == 0:
             return total
+
+
+def _expire_held(database: Database, before: datetime, now: datetime) -> None:
+    held: Counter[str] = Counter()
+    while True:
+        with database.write() as connection:
+            expired = resending.expire_held(connection, before, now, ROWS)
+        if not expired:
+            break
+        held.update(expired)
+    for webhook_id, count in held.items():
+        log.warning("chainbell.held_deliveries_expired", webhook_id=webhook_id, count=count)
 
 
 def erase_account(database: Database, account: HostId) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,6 +87,10 @@ class Foundation:
         if path in (None, "", ":memory:"):
             return KeyRing([generate_key()])
         return key_file_beside(Path(str(path)))
+
+    def now(self) -> datetime:
+        """The present, by the engine's clock."""
+        return self._clock()
 
     def close(self) -> None:
         self.database.close()

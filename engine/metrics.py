@@ -36,6 +36,8 @@ class Metrics:
         in_flight.set_function(lambda: sum(dispatcher.in_flight for dispatcher in list(self._dispatchers)))
         self.deliveries = Gauge("chainbell_deliveries", "Deliveries kept.", ["state"], registry=registry)
         self.webhooks = Gauge("chainbell_webhooks", "Registrations.", ["state"], registry=registry)
+        text = "For how long everything sent to an endpoint has failed; the hundred longest."
+        self.failing = Gauge("chainbell_webhook_failing_seconds", text, ["webhook", "state"], registry=registry)
         self.projects = Gauge("chainbell_projects", "Projects.", ["status"], registry=registry)
 
     def watch(self, dispatcher: Dispatcher) -> None:
@@ -53,6 +55,19 @@ class Metrics:
             self._seconds.observe(settlement.duration_ms / 1000)
 
 
+MOST_ENDPOINTS = 100
+"""How many endpoints have labels of their own: those that have been failing for longest."""
+
+
+def _tell_failing(engine: "Engine") -> None:
+    failing = [(webhook.failing_since, webhook) for webhook in engine.webhooks() if webhook.failing_since is not None]
+    gauge = engine.metrics.failing
+    gauge.clear()
+    for since, webhook in sorted(failing, key=lambda one: one[0])[:MOST_ENDPOINTS]:
+        state = "active" if webhook.is_active else "inactive"
+        gauge.labels(webhook.id, state).set((engine.now() - since).total_seconds())
+
+
 def exposition(engine: "Engine") -> tuple[bytes, str]:
     """The metrics in Prometheus' text format, with its content type."""
     metrics = engine.metrics
@@ -61,6 +76,7 @@ def exposition(engine: "Engine") -> tuple[bytes, str]:
         kind, _, state = name.partition("_")
         gauge = metrics.projects if kind == "projects" else metrics.deliveries
         gauge.labels(state).set(count)
+    _tell_failing(engine)
     states = {"active": 0, "failing": 0, "inactive": 0}
     for webhook in engine.webhooks():
         states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1

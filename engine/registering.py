@@ -10,12 +10,12 @@ from uuid import uuid4
 from chainbell.delivery import (
     DeliverySettings,
     Dispatcher,
-    RefusedEndpointError,
     check_headers,
     check_url,
     compose,
     message_id,
 )
+from chainbell.delivery.attempt import trusting
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.foundation import Foundation
 from chainbell.engine.logs import log, log_fenced, log_settled
@@ -26,7 +26,9 @@ OVERLAP = timedelta(hours=24)
 """How long the old secret signs beside the new one after a rotation."""
 RECOVERED_AT_ONCE = 500
 """Deliveries that are made due in one transaction."""
-CHANGEABLE = ("name", "url", "events", "secret", "is_active", "headers", "body_format", "retry_client_errors")
+CHANGEABLE = (
+    "name", "url", "events", "secret", "is_active", "headers", "body_format", "retry_client_errors", "ca_certificates"
+)  # fmt: skip
 
 
 class Registering(Foundation):
@@ -44,9 +46,11 @@ class Registering(Foundation):
         body_format: str = "compact",
         is_active: bool = True,
         retry_client_errors: bool = False,
+        ca_certificates: str | None = None,
     ) -> tuple[Webhook, str]:
         """Registers an endpoint, for all events unless some are named; returns it with its secret, shown this once.
 
+        `ca_certificates` (PEM) are what its TLS certificate is checked against instead of the public authorities.
         Raises InvalidInputError for a URL or header that the guard refuses, an unknown event, an empty secret.
         """
         plain = token_source.token_urlsafe(32) if secret is None else secret
@@ -62,6 +66,7 @@ class Registering(Foundation):
             body_format=body_format,
             is_active=is_active,
             retry_client_errors=retry_client_errors,
+            ca_certificates=ca_certificates,
         )
         self._check(webhook, plain)
         with self.database.write() as connection:
@@ -142,6 +147,12 @@ class Registering(Foundation):
         if found is None or (account is not None and found.account_id != account):
             raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
         return found
+
+    def backlog(self, webhook_id: str, account: HostId | None = None) -> dict[str, int]:
+        """How many deliveries of one webhook are pending, failed, expired."""
+        self.webhook(webhook_id, account)
+        with self.database.read() as connection:
+            return outbox.backlog(connection, webhook_id)
 
     def webhook_log(
         self,
@@ -268,6 +279,8 @@ class Registering(Foundation):
         try:
             check_url(webhook.url, self.delivery.guard)
             check_headers(webhook.headers, self.delivery.header_prefix)
-        except RefusedEndpointError as error:
+            if webhook.ca_certificates is not None:
+                trusting(webhook.ca_certificates)
+        except ValueError as error:
             field, _, reason = str(error).partition(": ")
             raise InvalidInputError(field, reason) from None

@@ -1,10 +1,11 @@
 """APScheduler wakes the dispatcher; the database says what is due.
 
 One wake-up job is moved to the next due time whenever the dispatcher runs idle. A commit of the same process nudges it
-at once, and a slow interval looks for what other processes have left.
+at once, on PostgreSQL one of any other process too, and a slow interval looks for what was left unsaid.
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -12,9 +13,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from chainbell.delivery import Dispatcher
 from chainbell.engine.engine import Engine
 from chainbell.engine.housekeeping import Housekeeping, schedule
+from chainbell.storage.notifications import Listener
 
 LOOK_AGAIN_SECONDS = 1.0
-"""How soon work committed by other processes is noticed."""
+"""How soon work committed by other processes is noticed on SQLite; on PostgreSQL they tell."""
 
 
 async def run_dispatcher(
@@ -36,12 +38,15 @@ async def run_dispatcher(
         scheduler.add_job(wake, "date", run_date=run_date, id="due", replace_existing=True, misfire_grace_time=None)
 
     def nudge(_engine: Engine) -> None:
-        loop.call_soon_threadsafe(dispatcher.wake)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(dispatcher.wake)
 
     scheduler.add_job(wake, "interval", seconds=LOOK_AGAIN_SECONDS, id="look", coalesce=True, misfire_grace_time=None)
     if housekeeping is not None:
         schedule(scheduler, engine, housekeeping)
+    listener = Listener(engine.database, lambda: nudge(engine))
     scheduler.start()
+    listener.start()
     engine.enqueued.connect(nudge)
     running = asyncio.create_task(dispatcher.run(on_idle))
     stopping = asyncio.create_task(stop.wait())
@@ -52,4 +57,5 @@ async def run_dispatcher(
     finally:
         stopping.cancel()
         engine.enqueued.disconnect(nudge)
+        await asyncio.to_thread(listener.stop)
         scheduler.shutdown(wait=False)

@@ -27,6 +27,7 @@ def wire_webhook(webhook: Webhook, *, whole: bool = False) -> dict[str, Any]:
             "headers": webhook.headers,
             "bodyFormat": webhook.body_format,
             "retryClientErrors": webhook.retry_client_errors,
+            "caCertificates": webhook.ca_certificates,
             "failingSince": None if webhook.failing_since is None else wire_instant(webhook.failing_since),
             "deactivation": webhook.deactivation,
         }

@@ -52,14 +52,15 @@ class Database:
             self.is_sqlite = self.url.get_backend_name() == "sqlite"
             if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
                 raise DatabaseUrlError(f"database: {self.url.get_backend_name()!r} is neither sqlite nor postgresql")
-            self.engine = self._open_sqlite() if self.is_sqlite else create_engine(self.url)
+            self.engine = self._open_sqlite() if self.is_sqlite else create_engine(self.url, hide_parameters=True)
         except (ArgumentError, NoSuchModuleError) as error:
             raise DatabaseUrlError(f"database: {error}") from None
 
     def _open_sqlite(self) -> Engine:
         in_memory = self.url.database in (None, "", ":memory:")
         options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-        engine = create_engine(self.url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options)
+        arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        engine = create_engine(self.url, hide_parameters=True, connect_args=arguments, **options)
 
         @event.listens_for(engine, "connect")
         def on_connect(connection: Any, _record: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, literal_column, select, union_all
 
+from chainbell.storage.notifications import notify
 from chainbell.storage.tables import DeliveryRow, WebhookRow, table
 
 DELIVERIES, WEBHOOKS = table(DeliveryRow), table(WebhookRow)
@@ -70,6 +71,7 @@ class Settlement:
 
 
 def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> None:
+    """Writes deliveries that are due now; once the transaction is committed the dispatchers of other processes hear."""
     if not deliveries:
         return
     rows = [
@@ -92,6 +94,7 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
         for delivery in deliveries
     ]
     connection.execute(_ENQUEUE, rows)
+    notify(connection)
 
 
 _ENQUEUE = insert(DELIVERIES)
@@ -138,6 +141,16 @@ def has_leases(connection: Connection, now: datetime) -> bool:
         .where(WEBHOOKS.c.is_active, IS_PENDING, DELIVERIES.c.lease_until > now)
     )
     return connection.execute(leased.limit(1)).first() is not None
+
+
+def backlog(connection: Connection, webhook_id: str) -> dict[str, int]:
+    """How many deliveries of one webhook wait, have failed, have expired."""
+    counted = func.count().label("count")
+    counts = {PENDING: 0, FAILED: 0, EXPIRED: 0}
+    for condition in (IS_PENDING, IS_LOST):
+        query = select(DELIVERIES.c.state, counted).where(DELIVERIES.c.webhook_id == webhook_id, condition)
+        counts |= {row[0]: row[1] for row in connection.execute(query.group_by(DELIVERIES.c.state))}
+    return counts
 
 
 def count_by_state(connection: Connection) -> dict[str, int]:

@@ -1,10 +1,12 @@
 """Once more: finished deliveries made due again, and what is held for too long expired."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, select, update
 
+from chainbell.storage.notifications import notify
 from chainbell.storage.outbox import DELIVERIES, EXPIRED, IS_LOST, IS_PENDING, PENDING, WEBHOOKS
 
 D = DELIVERIES.c
@@ -13,7 +15,9 @@ D = DELIVERIES.c
 def send_again(connection: Connection, webhook_id: str, delivery_id: str, now: datetime) -> bool:
     """Makes a finished delivery due now, with a new series of tries; False if it is not there or still pending."""
     same = and_(D.id == delivery_id, D.webhook_id == webhook_id, D.state != PENDING)
-    return connection.execute(update(DELIVERIES).where(same).values(_again(now))).rowcount == 1
+    is_there = connection.execute(update(DELIVERIES).where(same).values(_again(now))).rowcount == 1
+    notify(connection)
+    return is_there
 
 
 def recover(connection: Connection, webhook_id: str, since: datetime, now: datetime, limit: int) -> int:
@@ -27,6 +31,7 @@ def recover(connection: Connection, webhook_id: str, since: datetime, now: datet
     ids = connection.scalars(lost).all()
     if ids:
         connection.execute(update(DELIVERIES).where(D.id.in_(ids)).values(_again(now)))
+        notify(connection)
     return len(ids)
 
 
@@ -41,10 +46,10 @@ def _again(now: datetime) -> dict[str, Any]:
     }
 
 
-def expire_held(connection: Connection, before: datetime, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Expires at most `limit` deliveries made before then that an inactive webhook still holds.
+def expire_held(connection: Connection, before: datetime, now: datetime, limit: int) -> dict[str, int]:
+    """Expires at most `limit` deliveries made before then that an inactive webhook still holds; how many of each.
 
-    Returns the ids of each delivery and of its webhook. They can be recovered for as long as they are kept.
+    They can be recovered for as long as they are kept.
     """
     held = (
         select(D.id, D.webhook_id)
@@ -52,8 +57,8 @@ def expire_held(connection: Connection, before: datetime, now: datetime, limit: 
         .where(WEBHOOKS.c.is_active.is_(False), IS_PENDING, D.created_at < before)
         .limit(limit)
     )
-    found = [(row.id, row.webhook_id) for row in connection.execute(held)]
+    found = connection.execute(held).all()
     if found:
-        gone = update(DELIVERIES).where(D.id.in_([delivery for delivery, _ in found]), IS_PENDING)
+        gone = update(DELIVERIES).where(D.id.in_([row.id for row in found]), IS_PENDING)
         connection.execute(gone.values(state=EXPIRED, finished_at=now, lease_until=None))
-    return found
+    return Counter(row.webhook_id for row in found)

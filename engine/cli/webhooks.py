@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,9 @@ def add(
     body_format: Annotated[
         str, typer.Option(help="compact, or spaced for receivers that re-serialise in Python.")
     ] = "compact",
+    ca: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM certificates to trust for it, and no others.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Registers an endpoint. Plain http and inside addresses need `chainbell --allow-inside`."""
@@ -39,7 +43,14 @@ def add(
         headers[key.strip()] = value.strip()
     with open_engine(context) as engine:
         webhook, plain = engine.add_webhook(
-            account_id(account), url, name=name, events=event, secret=secret, headers=headers, body_format=body_format
+            account_id(account),
+            url,
+            name=name,
+            events=event,
+            secret=secret,
+            headers=headers,
+            body_format=body_format,
+            ca_certificates=None if ca is None else ca.read_text(encoding="utf-8", errors="replace"),
         )
     if as_json:
         print_json({"id": webhook.id, "url": webhook.url, "events": list(webhook.events), "secret": plain})

@@ -18,6 +18,7 @@ MOST_HEADERS = 50
 EventNames = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
 Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS)]
 Secret = Annotated[Text, Field(max_length=500)]
+Certificates = Annotated[Text, Field(max_length=100_000)]
 Url = Annotated[Text, Field(max_length=2048)]
 
 
@@ -32,10 +33,11 @@ class Registration(Document):
     headers: Headers = Field(default_factory=dict)
     body_format: Literal["compact", "spaced"] = "compact"
     retry_client_errors: bool = False
+    ca_certificates: Certificates | None = None
 
 
 class Update(Document):
-    """What is left out stays as it is."""
+    """What is left out stays as it is; `caCertificates` may be null, for the public authorities again."""
 
     name: Text | None = None
     url: Url | None = None
@@ -45,6 +47,7 @@ class Update(Document):
     headers: Headers | None = None
     body_format: Literal["compact", "spaced"] | None = None
     retry_client_errors: bool | None = None
+    ca_certificates: Certificates | None = None
 
 
 class TestEvent(Document):
@@ -80,7 +83,8 @@ async def register(request: web.Request) -> web.Response:
 @routes.get("/api/v1/webhooks/{id}")
 async def read(request: web.Request) -> web.Response:
     webhook = await in_thread(engine_of(request).webhook, request.match_info["id"], request[ACCOUNT])
-    return answer(wire_webhook(webhook, whole=True))
+    backlog = await in_thread(engine_of(request).backlog, webhook.id)
+    return answer({**wire_webhook(webhook, whole=True), "deliveries": backlog})
 
 
 @routes.put("/api/v1/webhooks/{id}")
@@ -88,7 +92,7 @@ async def update(request: web.Request) -> web.Response:
     document = await document_of(request, Update)
     changes = document.model_dump(exclude_unset=True)
     for name, value in changes.items():
-        if value is None:
+        if value is None and name != "ca_certificates":
             raise InvalidInputError(name, "is null; leave out what is to stay")
     work = engine_of(request).update_webhook
     webhook = await in_thread(work, request.match_info["id"], request[ACCOUNT], **changes)
