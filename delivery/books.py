@@ -1,7 +1,7 @@
 """What a dispatcher asks of the database, each a transaction of its own: claim, renew, settle, give back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -27,6 +27,19 @@ class Wanted:
     room_of_one: int = 0
     rooms: Mapping[str, int] | None = None
     held: Mapping[str, int] | None = None
+
+
+def with_newest_fences(
+    settlements: Sequence[Settlement], claims: Sequence[Claim]
+) -> tuple[list[Settlement], list[Claim]]:
+    """A clock that jumps ends leases of our own: what we have attempted already and claim again is settled by the new
+    fence, and not attempted anew."""
+    attempted = {settlement.claim.id for settlement in settlements}
+    again = {claim.id: claim for claim in claims if claim.id in attempted}
+    if not again:
+        return list(settlements), list(claims)
+    settled = [replace(one, claim=again.get(one.claim.id, one.claim)) for one in settlements]
+    return settled, [claim for claim in claims if claim.id not in again]
 
 
 class Books:
@@ -56,6 +69,7 @@ class Books:
                     per_webhook=wanted.room_of_one,
                     rooms=wanted.rooms or {},
                 )
+            settlements, claims = with_newest_fences(settlements, claims)
             recorded = settling.settle_all(connection, settlements)
             results = self._results(connection, settlements, recorded)
             webhooks = find_webhooks(connection, {*held, *(claim.webhook_id for claim in claims)})

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from chainbell.delivery.attempt import Answer, describe, open_client, post
-from chainbell.delivery.books import Books, Result, Wanted
+from chainbell.delivery.books import Books, Result, Wanted, with_newest_fences
 from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.places import Held, Places
 from chainbell.delivery.retry import Next, Outcome, is_struggling, judge
@@ -180,6 +180,7 @@ class Dispatcher:
                 self._ended = ended + self._ended  # recorded once the database is back
                 raise
             results, claims, webhooks = await thread(self._each, ended), [], None
+        self._ended, claims = with_newest_fences(self._ended, claims)
         places.add(claims, webhooks or {}, leased_at + self._settings.slack_seconds)
         if webhooks is not None and (dropped := places.refresh(webhooks)):
             await thread(self._books.give_back, dropped)

@@ -1,11 +1,14 @@
 """Work that tests kill in the middle: `python -m tests.e2e.workers JOB URL KEY`."""
 
+import asyncio
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from chainbell.engine import Engine, configure_logging
+from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
+from chainbell.engine import Engine, configure_logging, run_dispatcher, scheduler
 from chainbell.storage import Database
 from tests.plans import MONDAY, line_plan, task_update
 
@@ -32,6 +35,13 @@ def load(engine: Engine, count: int = PROJECTS) -> None:
     engine.apply_many([{"kind": "plan", "at": MONDAY.isoformat(), "plan": plan} for plan in plans])
 
 
+async def dispatch(engine: Engine) -> None:
+    """Delivers until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await run_dispatcher(engine, engine.dispatcher(), stop)
+
+
 def main(job: str, url: str, key: str) -> None:
     configure_logging(as_json=True, level="critical")
     print("begun", flush=True)
@@ -39,6 +49,13 @@ def main(job: str, url: str, key: str) -> None:
         database = Database(url)
         print(database.upgrade())
         database.close()
+        return
+    if job.startswith("dispatch"):
+        if job == "dispatch_told":
+            scheduler.LOOK_AGAIN_SECONDS = 3600.0
+        settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=2.0, in_flight=16, per_webhook=16)
+        with Engine(url, keys=[key], delivery=settings) as engine:
+            asyncio.run(dispatch(engine))
         return
     with Engine(url, keys=[key]) as engine:
         if job == "reevaluate":
