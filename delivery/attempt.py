@@ -5,10 +5,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import aiohttp
+from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -50,12 +51,27 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
+def vetted_socket(policy: GuardPolicy, address: AddrInfoType) -> socket.socket:
+    """A socket for the very address that will be dialled; raises RefusedEndpointError for one that lies inside.
+
+    The last check, whichever way the address was found.
+    """
+    family, kind, protocol, _, target = address
+    check_addresses([str(target[0])], policy)
+    return socket.socket(family, kind, protocol)
+
+
 def open_client(
     policy: GuardPolicy, in_flight: int, deadline_seconds: float = DEADLINE_SECONDS
 ) -> aiohttp.ClientSession:
     """A client without cookies, proxies from the environment or decompression; call from a running event loop."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=GuardedResolver(policy), use_dns_cache=False, limit=in_flight),
+        connector=aiohttp.TCPConnector(
+            resolver=GuardedResolver(policy),
+            use_dns_cache=False,
+            limit=in_flight,
+            socket_factory=partial(vetted_socket, policy),
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=deadline_seconds),
         auto_decompress=False,

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from chainbell.delivery import message_id
 from chainbell.engine import Engine
@@ -11,9 +11,16 @@ from chainbell.storage import METADATA
 
 
 def rows(engine: Engine, name: str) -> list[dict[str, Any]]:
-    table = METADATA.tables[f"chainbell_{name}"]
+    return snapshot(engine, name)[0]
+
+
+def snapshot(engine: Engine, *names: str) -> list[list[dict[str, Any]]]:
+    """The rows of these tables as they were together at one moment."""
+    tables = [METADATA.tables[f"chainbell_{name}"] for name in names]
     with engine.database.read() as connection:
-        return [dict(row) for row in connection.execute(select(table)).mappings()]
+        if not engine.database.is_sqlite:
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        return [[dict(row) for row in connection.execute(select(table)).mappings()] for table in tables]
 
 
 def check_invariants(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """A receiver with real sockets in a thread of the test, that remembers what it got and answers as told."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,8 @@ OK = status(200)
 
 
 @contextmanager
-def receiving(answer: Answer = OK) -> Iterator[Receiver]:
+def receiving(answer: Answer = OK, *, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """With `tls` at https://localhost, showing that context's certificate."""
     receiver = Receiver()
     lock = threading.Lock()
 
@@ -64,6 +66,9 @@ def receiving(answer: Answer = OK) -> Iterator[Receiver]:
 
     server = Server(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        receiver.url = f"https://localhost:{server.server_port}/hook"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

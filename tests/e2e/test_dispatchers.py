@@ -25,7 +25,7 @@ from chainbell.rules import Event
 from chainbell.storage import NewDelivery, generate_key, outbox
 from tests.conftest import SOAK
 from tests.e2e.commands import ROOT
-from tests.e2e.invariants import rows
+from tests.e2e.invariants import rows, snapshot
 from tests.e2e.receiver import Receiver, receiving, status
 from tests.e2e.test_kill import ClockAhead
 from tests.plans import MONDAY
@@ -64,8 +64,8 @@ def check(engine: Engine, receiver: Receiver) -> None:
     delivered was received; a request is recorded unless its dispatcher was killed before it could, so there are no more
     attempts recorded than requests received.
     """
-    deliveries = {delivery["id"]: delivery for delivery in rows(engine, "delivery")}
-    attempts = rows(engine, "attempt")
+    kept, attempts, webhooks = snapshot(engine, "delivery", "attempt", "webhook")
+    deliveries = {delivery["id"]: delivery for delivery in kept}
     got = Counter(json.loads(request.body)["webhookId"] for request in receiver.requests)
     assert set(got) <= set(deliveries), "nothing invented"
     numbers: dict[str, list[int]] = {}
@@ -77,7 +77,7 @@ def check(engine: Engine, receiver: Receiver) -> None:
             assert got[key] >= 1, "what is delivered was received"
     answered = Counter(attempt["delivery_id"] for attempt in attempts if attempt["http_status"] is not None)
     assert all(answered[key] <= got[key] for key in deliveries), "no attempt is recorded that was not made"
-    for webhook in rows(engine, "webhook"):
+    for webhook in webhooks:
         log = [attempt for attempt in attempts if attempt["webhook_id"] == webhook["id"]]
         succeeded = sum(attempt["http_status"] == 200 for attempt in log)
         counters = (webhook["total_calls"], webhook["successful_calls"], webhook["failed_calls"])

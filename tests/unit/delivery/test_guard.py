@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from chainbell.delivery import (
@@ -8,6 +10,7 @@ from chainbell.delivery import (
     check_headers,
     check_url,
 )
+from chainbell.delivery.attempt import vetted_socket
 from chainbell.delivery.guard import check_addresses
 
 PUBLIC = GuardPolicy()
@@ -53,28 +56,60 @@ def test_a_mixed_answer_is_refused() -> None:
         check_addresses(["93.184.216.34", "10.0.0.1"], PUBLIC)
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/",
-        "ftp://example.com/",
-        "example.com",
-        "https://",
-        "https://user:pw@example.com/",
-        "https:///x",
-    ]
-    + [
-        "https://127.0.0.1/",
-        "https://2130706433/",
-        "https://0x7f.1/",
-        "https://0177.0.0.1/",
-        "https://[::ffff:7f00:1]/",
-    ]
-    + ["https://example.com:99999/", "https://example.com/#part", "https://exa mple.com/", "https://127.0.0.1./"],
-)
+TRICKS = {
+    "plain http": "http://example.com/",
+    "another scheme": "ftp://example.com/",
+    "no scheme": "example.com",
+    "no host": "https://",
+    "an empty host": "https:///x",
+    "a port beyond the last": "https://example.com:99999/",
+    "a fragment": "https://example.com/#part",
+    "a space": "https://exa mple.com/",
+    "a line break": "https://example.com/\r\nHost: 127.0.0.1",
+    "a backslash": "https://example.com\\@127.0.0.1/",
+    "user and password": "https://user:pw@example.com/",
+    "a user that looks like a host": "https://example.com@127.0.0.1/",
+    "an escaped slash in the user": "https://127.0.0.1%2f@example.com/",
+    "loopback": "https://127.0.0.1/",
+    "loopback with a final dot": "https://127.0.0.1./",
+    "decimal": "https://2130706433/",
+    "zero": "https://0/",
+    "hexadecimal": "https://0x7f000001/",
+    "hexadecimal in part": "https://0x7f.1/",
+    "octal": "https://017700000001/",
+    "octal in part": "https://0177.0.0.1/",
+    "a short form": "https://127.1/",
+    "full-width digits": "https://１２７.０.０.１/",
+    "circled digits": "https://①②⑦.0.0.1/",
+    "ideographic full stops": "https://127。0。0。1/",
+    "IPv6 loopback": "https://[::1]/",
+    "mapped into IPv6": "https://[::ffff:127.0.0.1]/",
+    "mapped, in hexadecimal": "https://[::ffff:7f00:1]/",
+    "compatible IPv6": "https://[::127.0.0.1]/",
+    "translated IPv6": "https://[::ffff:0:127.0.0.1]/",
+    "NAT64": "https://[64:ff9b::7f00:1]/",
+    "6to4": "https://[2002:7f00:1::]/",
+    "a scope": "https://[fe80::1%25eth0]/",
+    "cloud metadata": "https://169.254.169.254/latest/meta-data/",
+    "cloud metadata over IPv6": "https://[fd00:ec2::254]/",
+}
+
+
+@pytest.mark.parametrize("url", TRICKS.values(), ids=TRICKS.keys())
 def test_urls_that_may_not_be_called(url: str) -> None:
     with pytest.raises(RefusedEndpointError, match="url: "):
         check_url(url, PUBLIC)
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_the_address_that_is_dialled_is_checked_once_more(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with pytest.raises(RefusedEndpointError, match="inside"):
+        vetted_socket(PUBLIC, (family, socket.SOCK_STREAM, 6, "", (address, 443)))
+
+
+def test_an_international_name_is_called_by_its_ascii_form() -> None:
+    assert check_url("https://bücher.example/", PUBLIC).raw_host == "xn--bcher-kva.example"
 
 
 def test_an_ordinary_endpoint_is_fine() -> None:

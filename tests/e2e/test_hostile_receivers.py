@@ -1,0 +1,250 @@
+"""Endpoints that mean ill or are broken: each has the documented outcome, in bounded time and memory, and the endpoints
+beside it do not notice."""
+
+import asyncio
+import gzip
+import resource
+import socket
+import struct
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
+from chainbell.engine import Engine, InvalidInputError
+from tests.e2e.certificates import Authority, authority, server_context
+from tests.e2e.receiver import Answer, receiving, status
+from tests.plans import MONDAY, line_plan
+
+DEADLINE = 1.5
+
+
+@pytest.fixture
+def engine(sqlite_engine: Engine) -> Engine:
+    sqlite_engine.delivery = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE)
+    return sqlite_engine
+
+
+def drain(engine: Engine) -> None:
+    async def run() -> None:
+        await engine.dispatcher().drain()
+
+    asyncio.run(run())
+
+
+def never(handler: BaseHTTPRequestHandler, _: int) -> None:
+    time.sleep(2 * DEADLINE)
+    handler.close_connection = True
+
+
+def drip(handler: BaseHTTPRequestHandler, _: int) -> None:
+    """A byte of the body every now and then."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    for _ in range(20):
+        handler.wfile.write(b".")
+        time.sleep(DEADLINE / 10)
+
+
+def drip_headers(handler: BaseHTTPRequestHandler, _: int) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(20):
+        handler.wfile.write(b".")
+        time.sleep(DEADLINE / 10)
+
+
+def late(handler: BaseHTTPRequestHandler, number: int) -> None:
+    """200, but after the deadline."""
+    time.sleep(1.3 * DEADLINE)
+    status(200)(handler, number)
+
+
+def gigabyte(handler: BaseHTTPRequestHandler, _: int) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(1 << 30))
+    handler.end_headers()
+    for _ in range(1 << 14):
+        handler.wfile.write(b"x" * (1 << 16))
+
+
+def endless_headers(handler: BaseHTTPRequestHandler, _: int) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    for number in range(1_000_000):
+        handler.wfile.write(b"X-%d: " % number + b"x" * 8000 + b"\r\n")
+
+
+BOMB = gzip.compress(b"\0" * (1 << 26))
+
+
+def bomb(handler: BaseHTTPRequestHandler, _: int) -> None:
+    """64 MiB in 64 KiB."""
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(BOMB)))
+    handler.end_headers()
+    handler.wfile.write(BOMB)
+
+
+def broken_status_line(handler: BaseHTTPRequestHandler, _: int) -> None:
+    handler.wfile.write(b"HTTP/1.1 2OO fine\r\n\r\n")
+    handler.close_connection = True
+
+
+def reset_after_headers(handler: BaseHTTPRequestHandler, _: int) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "10")
+    handler.end_headers()
+    handler.wfile.flush()
+    time.sleep(0.05)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+
+
+def in_a_circle(handler: BaseHTTPRequestHandler, number: int) -> None:
+    status(302, Location="/hook")(handler, number)
+
+
+HOSTILE: dict[str, tuple[Answer, set[str], int | None]] = {
+    "never answers": (never, {"timeout"}, None),
+    "drips a byte at a time": (drip, {"timeout"}, None),
+    "drips its headers": (drip_headers, {"timeout"}, None),
+    "answers 200 after the deadline": (late, {"timeout"}, None),
+    "sends a gigabyte": (gigabyte, {"answered"}, 200),
+    "sends a gzip bomb": (bomb, {"answered"}, 200),
+    "sends headers without end": (endless_headers, {"broken_answer", "connection_failure"}, None),
+    "breaks the status line": (broken_status_line, {"broken_answer"}, None),
+    "resets after the headers": (reset_after_headers, {"broken_answer"}, None),
+    "redirects in a circle": (in_a_circle, {"answered"}, 302),
+    "redirects inside": (status(302, Location="http://169.254.169.254/latest/meta-data/"), {"answered"}, 302),
+    "sets cookies": (status(200, Set_Cookie="session=1"), {"answered"}, 200),
+}
+FAILED_AT_ONCE = {302}
+
+
+def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_not_notice(engine: Engine) -> None:
+    """All at once, four deliveries each, beside an endpoint in good order."""
+    with ExitStack() as stack:
+        receivers = {name: stack.enter_context(receiving(answer)) for name, (answer, _, _) in HOSTILE.items()}
+        good = stack.enter_context(receiving())
+        hooks = {name: engine.add_webhook(7, receiver.url)[0].id for name, receiver in receivers.items()}
+        well, _ = engine.add_webhook(7, good.url)
+        for number in range(1, 5):
+            engine.load(line_plan(project_id=number), at=MONDAY)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        begun = time.monotonic()
+        drain(engine)
+        took = time.monotonic() - begun
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        log = engine.webhook_log(well.id, 100)
+        assert len(log) == len(good.requests) == 4
+        assert {attempt["http_status"] for attempt in log} == {200}
+        assert max(attempt["duration_ms"] for attempt in log) < DEADLINE * 1000, "the good one waited for nobody"
+        for name, (_, outcomes, http_status) in HOSTILE.items():
+            attempts = engine.webhook_log(hooks[name], 100)
+            assert len(attempts) == len(receivers[name].requests) == 4, name
+            for attempt in attempts:
+                assert attempt["outcome"] in outcomes, name
+                assert attempt["http_status"] == http_status, name
+                assert len(attempt["response"] or "") <= 4096, name
+                assert attempt["duration_ms"] < 2 * DEADLINE * 1000, name
+            backlog = engine.backlog(hooks[name])
+            retried = http_status is None
+            assert (backlog["pending"], backlog["failed"]) == (
+                4 if retried else 0,
+                4 if http_status in FAILED_AT_ONCE else 0,
+            ), name
+        assert took < 4 * DEADLINE, "attempts at one endpoint do not queue behind those at another"
+        assert grown < 64 * 1024, "KiB: neither the gigabyte nor the bomb was taken in"
+        assert all("Cookie" not in request.headers for request in receivers["sets cookies"].requests)
+
+
+@pytest.fixture(scope="module")
+def signer() -> Authority:
+    return authority()
+
+
+Certificate = Callable[[Authority, Path], Any]
+
+
+@pytest.mark.parametrize(
+    ("certificate", "trusted", "outcome"),
+    [
+        pytest.param(lambda ca, folder: server_context(ca, folder), True, "answered", id="of the trusted authority"),
+        pytest.param(lambda ca, folder: server_context(ca, folder), False, "tls_failure", id="of an unknown authority"),
+        pytest.param(lambda ca, folder: server_context(ca, folder, days=-1), True, "tls_failure", id="expired"),
+        pytest.param(
+            lambda ca, folder: server_context(ca, folder, "example.com"), True, "tls_failure", id="wrong host"
+        ),
+        pytest.param(lambda _, folder: server_context(authority(), folder), True, "tls_failure", id="another's"),
+    ],
+)
+def test_a_certificate_is_verified_against_the_authorities_of_its_webhook(
+    engine: Engine, signer: Authority, tmp_path: Path, certificate: Certificate, trusted: bool, outcome: str
+) -> None:
+    with receiving(tls=certificate(signer, tmp_path)) as receiver:
+        pem = signer.pem if trusted else None
+        webhook, _ = engine.add_webhook(7, receiver.url, ca_certificates=pem)
+        engine.load(line_plan(), at=MONDAY)
+        drain(engine)
+        (attempt,) = engine.webhook_log(webhook.id)
+    assert attempt["outcome"] == outcome
+    assert len(receiver.requests) == (outcome == "answered")
+    assert engine.backlog(webhook.id)["pending"] == (outcome != "answered")
+
+
+def test_certificates_that_are_none_are_refused_when_they_are_given(engine: Engine) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        engine.add_webhook(7, "https://127.0.0.1/", ca_certificates="trust me")
+    assert caught.value.field == "caCertificates"
+
+
+def lead(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """What the system's resolver answers, one after the other; returns the names that it is asked for."""
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, port: int, *_: object, **__: object) -> list[Any]:
+        addresses = answers[min(len(asked), len(answers) - 1)]
+        asked.append(host)
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, port, 0, 0))
+            if ":" in address
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in addresses
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([["127.0.0.1"]], id="a name that leads inside"),
+        pytest.param([["93.184.215.14", "127.0.0.1"]], id="a public and an inside answer"),
+        pytest.param([["::ffff:127.0.0.1"]], id="mapped into IPv6"),
+        pytest.param([["64:ff9b::7f00:1"]], id="through NAT64"),
+        pytest.param([["127.0.0.1"], ["93.184.215.14"]], id="rebound to a public one for whoever asks again"),
+    ],
+)
+def test_a_name_is_vetted_when_it_is_dialled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: list[list[str]]
+) -> None:
+    """The registration is fine; what the name leads to at the attempt counts, and is asked for once."""
+    with receiving() as receiver, Engine(f"sqlite:///{tmp_path / 'g.db'}") as engine:
+        port = receiver.url.split(":")[2].split("/")[0]
+        webhook, _ = engine.add_webhook(7, f"https://rebound.example:{port}/")
+        engine.load(line_plan(), at=MONDAY)
+        asked = lead(monkeypatch, *answers)
+        drain(engine)
+        (attempt,) = engine.webhook_log(webhook.id)
+    assert attempt["outcome"] == "refused_address"
+    assert "inside address" in attempt["error"]
+    assert (asked, receiver.requests) == (["rebound.example"], [])
+    assert engine.delivery.guard.allow_inside is False
