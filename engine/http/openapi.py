@@ -52,6 +52,7 @@ def document(rules: Sequence[Rule]) -> Json:
     schemas: Json = {}
     for model in models:
         _add(schemas, model.__name__, TypeAdapter(model).json_schema(by_alias=True, ref_template=REFERENCE))
+    _say_more(schemas, [rule.event for rule in rules])
     _add(schemas, "Change", TypeAdapter(Change).json_schema(by_alias=True, ref_template=REFERENCE))
     change = {"$ref": REFERENCE.format(model="Change")}
     schemas["Changes"] = {"anyOf": [change, {"type": "array", "items": change, "maxItems": 10_000}]}
@@ -63,7 +64,10 @@ def document(rules: Sequence[Rule]) -> Json:
     }
     paths: Json = {}
     for method, path, summary, status, body, parameters in ROUTES:
-        paths.setdefault(path, {})[method] = _operation(summary, status, body, parameters)
+        operation = {"operationId": _operation_id(method, path), **_operation(summary, status, body, parameters)}
+        paths.setdefault(path, {})[method] = operation
+    made = paths["/api/v1/webhooks"]["post"]["responses"]["201"]
+    made["links"] = _links("/api/v1/webhooks/{id}", "$response.body#/id")
     return {
         "openapi": "3.1.0",
         "info": {"title": "chainbell", "version": version("chainbell"), "license": {"name": "Apache-2.0"}},
@@ -77,6 +81,34 @@ def document(rules: Sequence[Rule]) -> Json:
 def _add(schemas: Json, name: str, schema: Json) -> None:
     schemas.update(schema.pop("$defs", {}))
     schemas[name] = schema
+
+
+def _operation_id(method: str, path: str) -> str:
+    """`getWebhooks`, `getWebhooksById`, `postWebhooksByIdTest`: unique, and speakable in a generated client."""
+    words = (part for part in path.removeprefix("/api/v1/").split("/"))
+    named = ("By" + word.strip("{}").capitalize() if word.startswith("{") else word.title() for word in words)
+    return method + "".join(named).replace("-", "")
+
+
+def _links(path: str, key: str) -> Json:
+    """What can be done next with the thing that has just been made."""
+    return {
+        _operation_id(method, route): {"operationId": _operation_id(method, route), "parameters": {"id": key}}
+        for method, route, *_ in ROUTES
+        if route.startswith(path)
+    }
+
+
+def _say_more(schemas: Json, events: Sequence[str]) -> None:
+    """What the models check beyond their types: the names of the events, and that what is left out is not null."""
+    names = {"enum": list(events)}
+    update = schemas["Update"]["properties"]
+    for name, value in update.items():
+        if name != "caCertificates":
+            update[name] = next(one for one in value["anyOf"] if one != {"type": "null"})
+    for properties in (schemas["Registration"]["properties"], update):
+        properties["events"]["items"] = names
+    schemas["TestEvent"]["properties"]["event"] = names
 
 
 def _operation(summary: str, status: int, body: str | None, parameters: tuple[Json, ...]) -> Json:
