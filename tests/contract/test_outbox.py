@@ -1,5 +1,6 @@
 """Claiming by lease and fence; an attempt, its delivery and the counters change together."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -139,3 +140,47 @@ def test_an_endpoint_that_has_failed_everything_for_days_is_switched_off_once(en
     again = claim(engine, NOW + timedelta(days=9000))
     assert [(c.attempts, c.attempt) for c in again] == [(1, 1), (1, 1)]  # a new series of tries
     assert engine.webhook(webhook_id).deactivation is None
+
+
+def test_a_heartbeat_renews_and_a_stop_gives_back_only_what_is_still_ours(engine: Engine) -> None:
+    webhook, _ = engine.add_webhook(7, "http://127.0.0.1:1/")
+    deliveries = [outbox.NewDelivery(f"wh_{n}", webhook.id, None, "task.red", b"{0}}") for n in range(3)]
+    with engine.database.write() as connection:
+        outbox.enqueue(connection, deliveries, NOW)
+    first, second, third = claim(engine)
+    settle(engine, delivered(third))
+    taken = claim(engine, NOW + LEASE, limit=1)
+    later = NOW + 3 * LEASE
+    with engine.database.write() as connection:
+        assert claiming.renew(connection, [first, second, third], later) == {"wh_1"}
+    assert claim(engine, later - timedelta(seconds=1)) != taken  # wh_0's own lease has ended, wh_1's has not
+    with engine.database.write() as connection:
+        assert claiming.give_back(connection, [first, second, third]) == {"wh_1"}
+    assert [c.id for c in claim(engine, NOW + LEASE)] == ["wh_1"]
+
+
+def test_attempts_settled_together_are_recorded_each_by_its_own_fence(engine: Engine, webhook_id: str) -> None:
+    first, second, third = claim(engine)
+    current = claim(engine, NOW + LEASE, limit=1)
+    with engine.database.write() as connection:
+        settled = settling.settle_all(
+            connection,
+            [delivered(first), replace(delivered(second), state=outbox.FAILED, http_status=404), delivered(third)],
+        )
+    assert (settled, current[0].id) == ([False, True, True], "wh_0")
+    webhook = engine.webhook(webhook_id)
+    assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (2, 1, 1)
+    assert engine.backlog(webhook_id) == {"pending": 1, "failed": 1, "expired": 0}
+    assert engine.statistics() == {"deliveries_delivered": 1, "deliveries_failed": 1, "deliveries_pending": 1}
+
+
+@pytest.mark.usefixtures("webhook_id")
+def test_webhooks_take_turns_whoever_queued_first(engine: Engine) -> None:
+    other, _ = engine.add_webhook(8, "http://127.0.0.1:1/")
+    late = [outbox.NewDelivery(f"wh_late_{n}", other.id, None, "task.red", b"{0}}") for n in range(9)]
+    with engine.database.write() as connection:
+        outbox.enqueue(connection, late, NOW + timedelta(seconds=1))
+        claims = claiming.claim(connection, NOW + LEASE, NOW + 2 * LEASE, 4)
+        assert Counter(c.webhook_id for c in claims) == {claims[0].webhook_id: 2, claims[-1].webhook_id: 2}
+        rest = claiming.claim(connection, NOW + LEASE, NOW + 2 * LEASE, 100, rooms={other.id: 5}, held={other.id: 2})
+    assert Counter(c.webhook_id == other.id for c in rest) == {False: 1, True: 3}

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from chainbell.engine import Engine, Housekeeping, InvalidInputError, Retention
 from chainbell.engine.housekeeping import schedule
-from chainbell.storage import METADATA
+from chainbell.storage import METADATA, NewDelivery, outbox
 from tests.plans import MONDAY, line_plan, task_update
 
 ANA = {"id": 5, "name": "Ana Gómez", "email": "ana@example.com"}
@@ -135,3 +135,22 @@ def test_the_jobs_run_in_each_account_s_time_zone(engine: Engine) -> None:
 def test_times_that_cannot_be_are_refused(fields: dict[str, Any], place: str) -> None:
     with pytest.raises(InvalidInputError, match=place):
         Housekeeping(**fields)
+
+
+def test_what_a_paused_webhook_holds_for_too_long_expires_visibly_and_can_be_recovered(engine: Engine) -> None:
+    paused, _ = engine.add_webhook(7, "https://paused.example.com/")
+    active, _ = engine.add_webhook(7, "https://active.example.com/")
+    engine.pause_webhook(paused.id)
+    old, young = datetime.now(UTC) - timedelta(days=91), datetime.now(UTC) - timedelta(days=89)
+    for hook in (paused, active):
+        for name, at in (("old", old), ("young", young)):
+            delivery = NewDelivery(f"wh_{hook.id}_{name}", hook.id, None, "task.red", b'{"metadata":{"a":0}}')
+            with engine.database.write() as connection:
+                outbox.enqueue(connection, [delivery], at)
+    engine.expire()
+    assert engine.backlog(paused.id) == {"pending": 1, "failed": 0, "expired": 1}
+    assert engine.backlog(active.id) == {"pending": 2, "failed": 0, "expired": 0}  # due, however old
+    assert engine.statistics()["deliveries_expired"] == 1
+    engine.resume_webhook(paused.id)
+    assert engine.recover(paused.id, old - timedelta(days=1)) == 1
+    assert engine.backlog(paused.id) == {"pending": 2, "failed": 0, "expired": 0}
