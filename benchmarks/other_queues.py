@@ -1,4 +1,4 @@
-"""The same signed POSTs as jobs of other queues on PostgreSQL, one worker process each, with settings that suit them."""
+"""The same signed POSTs as jobs of other queues on PostgreSQL, one worker each, with settings that suit them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,7 +31,8 @@ async def with_procrastinate(url: str, post: Post, count: int) -> float:
 
         await app.schema_manager.apply_schema_async()
         for begin in range(0, count, 1000):
-            await job.batch_defer_async(*({"number": n} for n in range(begin, min(count, begin + 1000))))
+            jobs: list[Any] = [{"number": n} for n in range(begin, min(count, begin + 1000))]
+            await job.batch_defer_async(*jobs)
         begun = perf_counter()
         await app.run_worker_async(
             concurrency=IN_FLIGHT, wait=False, listen_notify=False, install_signal_handlers=False
