@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,14 +112,14 @@ async def bare(url: str, count: int, in_flight: int) -> float:
 
 
 def queue(engine: Engine, url: str, count: int, endpoints: int) -> None:
-    hooks = [engine.add_webhook(1, f"{url}{n}", secret=SECRET)[0] for n in range(endpoints)]
+    """Deliveries of events a millisecond apart, over so many endpoints at one sink."""
+    hooks = [engine.add_webhook(1, f"{url}{n}", secret=SECRET)[0].id for n in range(endpoints)]
+    begun = datetime.now(UTC)
     deliveries = []
     for number in range(count):
-        event = Event(f"e{number}", "task.red", 1, 1, 1, NOW, DATA, {})
-        hook = hooks[number % endpoints]
-        deliveries.append(
-            NewDelivery(message_id(event.id, hook.id), hook.id, event.id, event.name, compose(event, hook.id))
-        )
+        at = begun + timedelta(milliseconds=number)
+        event, hook = Event(f"e{number}", "task.red", 1, 1, 1, at, DATA, {}), hooks[number % endpoints]
+        deliveries.append(NewDelivery(message_id(event.id, at, hook), hook, event.id, event.name, compose(event, hook)))
     with engine.database.write() as connection:
         outbox.enqueue(connection, deliveries, NOW)
 
@@ -174,7 +174,9 @@ def latencies(engine: Engine, seconds: float) -> tuple[float, float]:
 
     def commit(number: int, hook: str) -> None:
         event = Event(f"l{number}", "task.red", 1, 1, 1, NOW, {"taskId": number}, {})
-        delivery = NewDelivery(message_id(event.id, hook), hook, event.id, event.name, compose(event, hook))
+        delivery = NewDelivery(
+            message_id(event.id, event.occurred_at, hook), hook, event.id, event.name, compose(event, hook)
+        )
         with engine.database.write() as connection:
             outbox.enqueue(connection, [delivery], datetime.now(UTC))
         committed[number] = time()

@@ -26,7 +26,7 @@ from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
 from chainbell.delivery.signature import signed_headers
 from chainbell.storage import Claim, Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.03
 """How long attempts that have ended wait for others to be recorded with."""
 LEASE_POLL_SECONDS = 0.2
 """How often `drain` looks whether the leases of others have ended."""
@@ -234,7 +234,7 @@ class Dispatcher:
         self._ended.append(settlement)
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_later(GATHER_SECONDS, self._news.set)
-        if len(self._ended) >= self._settings.in_flight or not self._places.in_flight:
+        if len(self._ended) >= 2 * self._settings.in_flight or not self._places.in_flight:
             self._news.set()
 
     async def _finish(self, client: aiohttp.ClientSession, thread: "_Thread") -> None:

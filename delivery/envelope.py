@@ -1,5 +1,6 @@
 """The body of a webhook: the reference's envelope around an event's data, made once and sent as it is kept."""
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -13,15 +14,20 @@ _MESSAGES = UUID("b9a4c7d2-51e6-5f3a-8c0b-2e7f4d6a9135")
 _UNTRIED = b"0}}"
 
 
-def message_id(event_id: str, webhook_id: str) -> str:
-    """The `webhookId` of the body: one for each event and webhook, the same on every retry and re-send."""
-    return "wh_" + uuid5(_MESSAGES, f"{event_id} {webhook_id}").hex
+def message_id(event_id: str, occurred_at: datetime, webhook_id: str) -> str:
+    """The `webhookId` of the body: one for each event and webhook, the same on every retry and re-send.
+
+    It begins with the milliseconds of the event's time, as version 7 of RFC 9562's UUIDs does: what is written together
+    stands together in the indexes of the database.
+    """
+    milliseconds = max(0, int(occurred_at.timestamp() * 1000))
+    return f"wh_{milliseconds:012x}{uuid5(_MESSAGES, f'{event_id} {webhook_id}').hex[:20]}"
 
 
 def compose(event: Event, webhook_id: str, body_format: str = "compact") -> bytes:
     """The bytes to keep for `event` on its way to one webhook, with a retry count of 0."""
     envelope: dict[str, Any] = {
-        "webhookId": message_id(event.id, webhook_id),
+        "webhookId": message_id(event.id, event.occurred_at, webhook_id),
         "event": event.name,
         "timestamp": wire_instant(event.occurred_at),
         "accountId": event.account_id,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from chainbell.storage import Claim, Webhook
 
-AHEAD = 4
+AHEAD = 8
 """Claims held for each place: one in flight and three that wait. While all are held, all places are taken."""
 LOWEST_SHARE = 16
 """An endpoint that fails keeps this fraction of its places."""

@@ -301,7 +301,7 @@ class UnitOfWork:
         }
         deliveries = [
             NewDelivery(
-                message_id(event.id, webhook.id),
+                message_id(event.id, event.occurred_at, webhook.id),
                 webhook.id,
                 event.id,
                 event.name,

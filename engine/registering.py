@@ -203,7 +203,7 @@ class Registering(Foundation):
         test = Event(
             f"test-{uuid4()}", event, webhook.account_id, "test", "test", now, dict(data or {"test": True}), {}
         )
-        delivery = message_id(test.id, webhook.id)
+        delivery = message_id(test.id, now, webhook.id)
         body = compose(test, webhook.id, webhook.body_format)
         await self.dispatcher().deliver(NewDelivery(delivery, webhook.id, None, event, body))
         for attempt in self.webhook_log(webhook_id, 100):

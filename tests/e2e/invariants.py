@@ -32,7 +32,7 @@ def check_invariants(engine: Engine) -> None:
     attempts = rows(engine, "attempt")
     assert all(event["change_key"] in changes for event in events.values())
     expected = {
-        message_id(event["id"], webhook["id"])
+        message_id(event["id"], event["occurred_at"], webhook["id"])
         for event in events.values()
         for webhook in webhooks
         if event["name"] in webhook["events"] and event["account_id"] == webhook["account_id"]

@@ -52,7 +52,7 @@ def queue(engine: Engine, url: str, count: int, series: str) -> None:
         event = Event(f"{series}-{number}", "task.red", 7, 1, 1, MONDAY, {"number": number}, {})
         hook = hooks[number % len(hooks)]
         body = compose(event, hook.id)
-        made.append(NewDelivery(message_id(event.id, hook.id), hook.id, event.id, event.name, body))
+        made.append(NewDelivery(message_id(event.id, MONDAY, hook.id), hook.id, event.id, event.name, body))
     with engine.database.write() as connection:
         outbox.enqueue(connection, made, datetime.now(UTC))
 
