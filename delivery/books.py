@@ -42,6 +42,12 @@ def with_newest_fences(
     return settled, [claim for claim in claims if claim.id not in again]
 
 
+def _as_they_are(connection: Connection, ids: set[str]) -> dict[str, Webhook | None]:
+    """These registrations; None for one that is gone."""
+    found = find_webhooks(connection, ids)
+    return {webhook_id: found.get(webhook_id) for webhook_id in ids}
+
+
 class Books:
     """The deliveries of one database, for one dispatcher."""
 
@@ -52,7 +58,7 @@ class Books:
 
     def exchange(
         self, settlements: Sequence[Settlement], wanted: Wanted
-    ) -> tuple[list[Result], list[Claim], dict[str, Webhook]]:
+    ) -> tuple[list[Result], list[Claim], dict[str, Webhook | None]]:
         """Records what has ended and claims what there is room for, together; and the registrations of all that is
         held then."""
         now = self._clock()
@@ -72,7 +78,7 @@ class Books:
             settlements, claims = with_newest_fences(settlements, claims)
             recorded = settling.settle_all(connection, settlements)
             results = self._results(connection, settlements, recorded)
-            webhooks = find_webhooks(connection, {*held, *(claim.webhook_id for claim in claims)})
+            webhooks = _as_they_are(connection, {*held, *(claim.webhook_id for claim in claims)})
         return results, claims, webhooks
 
     def _results(
@@ -91,11 +97,11 @@ class Books:
             results.append(Result(is_recorded, deactivation))
         return results
 
-    def renew(self, claims: Sequence[Claim], webhooks: Sequence[str]) -> tuple[set[str], dict[str, Webhook]]:
+    def renew(self, claims: Sequence[Claim], webhooks: Sequence[str]) -> tuple[set[str], dict[str, Webhook | None]]:
         """Leases anew; the ids of the claims that were still ours, and these registrations."""
         with self._database.write() as connection:
             ours = claiming.renew(connection, claims, self._clock() + self._settings.lease) if claims else set()
-            return ours, find_webhooks(connection, set(webhooks))
+            return ours, _as_they_are(connection, set(webhooks))
 
     def give_back(self, claims: Sequence[Claim]) -> None:
         with self._database.write() as connection:

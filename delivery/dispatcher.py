@@ -1,8 +1,8 @@
 """The dispatcher: claims what is due, attempts it over HTTP, settles the result. The database says what is due.
 
 Nothing here keeps time or a queue of its own: `drain` delivers all that is due, `run` waits for `wake()` in between and
-says through `on_idle` when something will next be due. `places.py` decides who begins next, `books.py` talks to the
-database: one exchange records what has ended and claims what there is room for.
+says through `on_idle` when something will next be due. `places.py` decides who begins next, `sending.py` makes the
+attempt, `books.py` talks to the database: one exchange records what has ended and claims what there is room for.
 """
 
 import asyncio
@@ -12,19 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
 
-from chainbell.delivery.attempt import Answer, describe, open_client, post
 from chainbell.delivery.books import Books, Result, Wanted, with_newest_fences
-from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.places import Held, Places
-from chainbell.delivery.retry import Next, Outcome, is_struggling, judge
+from chainbell.delivery.sending import Sender
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
-from chainbell.delivery.signature import signed_headers
-from chainbell.storage import Claim, Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
+from chainbell.storage import Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
 
 GATHER_SECONDS = 0.03
 """How long attempts that have ended wait for others to be recorded with."""
@@ -32,7 +29,6 @@ LEASE_POLL_SECONDS = 0.2
 """How often `drain` looks whether the leases of others have ended."""
 DATABASE_PAUSE_SECONDS = 0.5
 """How long `run` waits before it asks a database again that has gone away."""
-_STATES = {Next.DELIVERED: outbox.DELIVERED, Next.RETRY: outbox.PENDING, Next.FAILED: outbox.FAILED}
 Answered = TypeVar("Answered")
 
 
@@ -56,11 +52,10 @@ class Dispatcher:
         on_deactivated: Callable[[str, str], None] = lambda webhook_id, reason: None,
         on_error: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        self._opened = lru_cache(maxsize=1024)(keys.open)  # unsealing costs as much as signing ten times
         self._settings = settings or DeliverySettings()
+        self._sender = Sender(keys, self._settings, clock)
         self._books = Books(database, self._settings, clock)
         self._places = Places(self._settings.in_flight, self._settings.per_webhook)
-        self._clock = clock
         self._on_settled = on_settled
         self._on_fenced = on_fenced
         self._on_deactivated = on_deactivated
@@ -69,6 +64,7 @@ class Dispatcher:
         self._ended: list[Settlement] = []
         self._news = asyncio.Event()
         self._stopping = False
+        self._is_closing = False
         self._grace_seconds = self._settings.deadline_seconds
 
     @property
@@ -132,8 +128,8 @@ class Dispatcher:
     async def deliver(self, delivery: NewDelivery) -> None:
         """Keeps a delivery and makes its one attempt at once, whether its webhook is active or not; never retried."""
         claim, webhook = await asyncio.to_thread(self._books.keep_and_claim, delivery)
-        async with self._client() as client:
-            settlement, _ = await self._attempt(client, claim, webhook)
+        async with self._sender.open_client() as client:
+            settlement, _ = await self._sender.send(client, claim, webhook)
         if settlement.state == outbox.PENDING:
             settlement = replace(settlement, state=outbox.FAILED, next_attempt_at=None)
         results, _, _ = await asyncio.to_thread(self._books.exchange, [settlement], Wanted())
@@ -145,20 +141,19 @@ class Dispatcher:
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[tuple[aiohttp.ClientSession, "_Thread"]]:
         """A client, a thread for the database, and the heartbeat of the leases."""
-        async with self._client() as client:
+        async with self._sender.open_client() as client:
             with ThreadPoolExecutor(1, "chainbell-books") as pool:
                 thread = _Thread(pool)
                 beating = asyncio.create_task(self._heartbeat(thread))
+                self._is_closing = False
                 try:
                     yield client, thread
                 finally:
+                    self._is_closing = True
                     beating.cancel()
                     for task in self._tasks:
                         task.cancel()
                     await asyncio.gather(beating, *self._tasks, return_exceptions=True)
-
-    def _client(self) -> aiohttp.ClientSession:
-        return open_client(self._settings.guard, self._settings.in_flight, self._settings.deadline_seconds)
 
     def _is_idle(self) -> bool:
         return not self._places and not self._ended
@@ -176,7 +171,7 @@ class Dispatcher:
         try:
             results, claims, webhooks = await thread(self._books.exchange, ended, wanted)
         except Exception as error:
-            if is_passing(error):
+            if is_passing(error) or not ended:
                 self._ended = ended + self._ended  # recorded once the database is back
                 raise
             results, claims, webhooks = await thread(self._each, ended), [], None
@@ -209,23 +204,25 @@ class Dispatcher:
                 self._on_deactivated(settlement.claim.webhook_id, result.deactivation)
 
     def _begin(self, client: aiohttp.ClientSession) -> None:
-        if self._stopping:
-            return
-        while (begun := self._places.begin(time.monotonic())) is not None:
+        while (begun := self._next()) is not None:
             task = asyncio.create_task(self._deliver(client, *begun))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _next(self) -> tuple[Held, Webhook] | None:
+        """What begins next; nothing does once we are to end."""
+        return None if self._stopping or self._is_closing else self._places.begin(time.monotonic())
 
     async def _deliver(self, client: aiohttp.ClientSession, held: Held, webhook: Webhook) -> None:
         """One attempt, and in its place the next, as long as there is one."""
         begun: tuple[Held, Webhook] | None = (held, webhook)
         while begun is not None:
             held, webhook = begun
-            settlement, went_well = await self._attempt(client, held.claim, webhook)
+            settlement, went_well = await self._sender.send(client, held.claim, webhook)
             if held.claim.fence != settlement.claim.fence:  # leased to ourselves anew, by a clock that jumped
                 settlement = replace(settlement, claim=held.claim)
             self._places.end(held, went_well)
-            begun = None if self._stopping else self._places.begin(time.monotonic())
+            begun = self._next()
             self._begin(client)  # a limit that has risen gives room for more than takes this place
             self._record(settlement)
 
@@ -249,8 +246,10 @@ class Dispatcher:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
-        if self._ended:
+        try:
             await self._exchange(client, thread)
+        except Exception as error:  # noqa: BLE001  what could not be recorded is made again
+            self._on_error(error)
 
     async def _heartbeat(self, thread: "_Thread") -> None:
         """Renews the leases of what is held for long, and looks whether its webhooks are still active."""
@@ -270,68 +269,6 @@ class Dispatcher:
                 self._news.set()
             except Exception as error:  # noqa: BLE001  the leases last a while; the next beat comes before they end
                 self._on_error(error)
-
-    async def _attempt(
-        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook
-    ) -> tuple[Settlement, bool | None]:
-        """One attempt, and whether the endpoint did well at it; no transaction is open while the request is."""
-        started_at, begun = self._clock(), time.monotonic()
-        try:
-            answer = await self._send(client, claim, webhook, started_at)
-        except asyncio.CancelledError:
-            answer = Answer(Outcome.INTERRUPTED, error="the dispatcher was stopped")
-        except Exception as error:  # noqa: BLE001  one delivery that cannot be made must not stop the others
-            answer = Answer(Outcome.NOT_SENT, error=describe(error))
-        verdict = judge(
-            answer.outcome,
-            answer.http_status,
-            claim.attempt,
-            retry_client_errors=webhook.retry_client_errors,
-            retry_after=answer.retry_after,
-        )
-        settlement = Settlement(
-            claim,
-            _STATES[verdict.next],
-            started_at,
-            round((time.monotonic() - begun) * 1000),
-            answer.outcome,
-            answer.http_status,
-            answer.error,
-            answer.body,
-            None if verdict.delay is None else self._clock() + verdict.delay,
-            verdict.deactivate_webhook,
-            "the endpoint answered 410 Gone" if verdict.deactivate_webhook else None,
-        )
-        if verdict.next == Next.DELIVERED:
-            return settlement, True
-        return settlement, False if is_struggling(answer.outcome, answer.http_status) else None
-
-    async def _send(
-        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, started_at: datetime
-    ) -> Answer:
-        body = with_retry_count(claim.body, claim.attempts)
-        headers = {
-            **webhook.headers,
-            "Content-Type": "application/json",
-            "User-Agent": "chainbell",
-            **signed_headers(
-                self._secrets(webhook, started_at),
-                message_id=claim.id,
-                subscription_id=webhook.id,
-                event=claim.event,
-                timestamp=int(started_at.timestamp()),
-                body=body,
-                prefix=self._settings.header_prefix,
-            ),
-        }
-        return await post(client, self._settings.guard, webhook.url, headers, body, webhook.ca_certificates)
-
-    def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
-        """The current secret, and the previous one while it is being rotated out."""
-        sealed = [webhook.sealed_secret]
-        if webhook.sealed_previous_secret and webhook.previous_until and now < webhook.previous_until:
-            sealed.append(webhook.sealed_previous_secret)
-        return [self._opened(one) for one in sealed]
 
 
 class _Thread:

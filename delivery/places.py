@@ -1,6 +1,6 @@
 """Places in flight, fairly among the endpoints: who begins next, and how much may be claimed for each. Pure.
 
-An endpoint has at most its limit in flight, and three times as much again waits here for its places, so a quick one
+An endpoint has at most its limit in flight, and seven times as much again waits here for its places, so a quick one
 never waits for the database. The limit falls by half with each attempt at which the endpoint struggles and rises by one
 with each success (additive increase, multiplicative decrease: Chiu and Jain 1989), so an endpoint that comes back is
 ramped up from a sixteenth of its places and not run over by what has been waiting for it.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from chainbell.storage import Claim, Webhook
 
 AHEAD = 8
-"""Claims held for each place: one in flight and three that wait. While all are held, all places are taken."""
+"""Claims held for each place: one in flight and seven that wait. While all are held, all places are taken."""
 LOWEST_SHARE = 16
 """An endpoint that fails keeps this fraction of its places."""
 
@@ -73,14 +73,16 @@ class Places:
         """How much may be held for an endpoint in good order."""
         return AHEAD * self._per_webhook
 
-    def add(self, claims: Iterable[Claim], webhooks: Mapping[str, Webhook], until: float) -> None:
+    def add(self, claims: Iterable[Claim], webhooks: Mapping[str, Webhook | None], until: float) -> None:
         """Claims that may begin; one that is held already is held by its new fence from now on, and not begun twice."""
         for claim in claims:
             held = self._held.get(claim.id)
             if held is not None:
                 held.claim, held.until = claim, until
                 continue
-            webhook = webhooks[claim.webhook_id]
+            webhook = webhooks.get(claim.webhook_id)
+            if webhook is None:  # deleted, and its deliveries with it
+                continue
             endpoint = self._endpoints.get(webhook.id)
             if endpoint is None:
                 limit = self._per_webhook if webhook.failing_since is None else self._lowest
@@ -127,14 +129,14 @@ class Places:
         if not endpoint.held and endpoint.limit == self._per_webhook:
             del self._endpoints[webhook_id]
 
-    def refresh(self, webhooks: Mapping[str, Webhook]) -> list[Claim]:
-        """The registrations as they are now: returns the claims that wait for those that are gone or inactive, which
-        are no longer held."""
+    def refresh(self, webhooks: Mapping[str, Webhook | None]) -> list[Claim]:
+        """Registrations as they are now, None for one that is gone: returns the claims that wait for those that are
+        gone or inactive, which are no longer held."""
         dropped: list[Claim] = []
-        for webhook_id, endpoint in list(self._endpoints.items()):
-            if not endpoint.held:
+        for webhook_id, webhook in webhooks.items():
+            endpoint = self._endpoints.get(webhook_id)
+            if endpoint is None:
                 continue
-            webhook = webhooks.get(webhook_id)
             if webhook is not None and webhook.is_active:
                 endpoint.webhook = webhook
             else:

@@ -116,7 +116,7 @@ def _plain(kind: Any, document: Any, where: str) -> Any:
         if isinstance(kind, type) and issubclass(kind, Enum):
             return kind(document)
         if kind is float and isinstance(document, int | float) and not isinstance(document, bool):
-            return document
+            return float(document)
     except ValueError as error:
         raise MalformedPayloadError(f"{where}: {error}") from None
     if kind is Any or (isinstance(kind, type) and type(document) is kind):

@@ -301,12 +301,19 @@ def test_the_metrics_count_what_happened(engine: Engine) -> None:
         with receiving() as receiver:
             _, made = await call("POST", f"{API}/webhooks", {**HOOK, "url": receiver.url})
             await call("POST", f"{API}/webhooks/{made['id']}/test", {"event": "task.red"})
+            _, failing = await call("POST", f"{API}/webhooks", {**HOOK, "url": "http://127.0.0.1:1/"})
+            await call("POST", f"{API}/webhooks/{failing['id']}/test", {"event": "task.red"})
             await call("PUT", f"{API}/projects/1", line_plan())
             async with call.client.get("/metrics") as response:
                 text = await response.text()
         assert 'chainbell_events_total{event="task.ready"} 1.0' in text
         assert 'chainbell_attempts_total{outcome="2xx",state="delivered"} 1.0' in text
+        assert 'chainbell_attempts_total{outcome="connection_failure",state="failed"} 1.0' in text
         assert 'chainbell_webhooks{state="active"} 1.0' in text
+        assert 'chainbell_webhooks{state="failing"} 1.0' in text
+        assert f'chainbell_webhook_failing_seconds{{state="active",webhook="{failing["id"]}"}}' in text
+        assert made["id"] not in text  # an endpoint in good order has no labels of its own
+        assert "chainbell_attempts_in_flight 0.0" in text
         assert 'chainbell_projects{status="active"} 1.0' in text
 
     served(engine, work)

@@ -124,7 +124,7 @@ def test_what_we_lease_from_ourselves_is_held_by_its_new_fence_and_begun_once() 
 def test_what_waits_for_a_paused_webhook_is_dropped_to_be_given_back() -> None:
     places = filled(1, 1, a=2, b=2, c=2)
     begun(places)
-    dropped = places.refresh({"a": webhook("a", is_active=False), "b": webhook("b")})
+    dropped = places.refresh({"a": webhook("a", is_active=False), "b": webhook("b"), "c": None, "other": None})
     assert sorted(claim.id for claim in dropped) == ["a1", "c0", "c1"]
     assert places.held_by_webhook() == {"a": 1, "b": 2}
     assert sorted(claim.id for claim in places.drop_waiting()) == ["b0", "b1"]

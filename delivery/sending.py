@@ -1,0 +1,92 @@
+"""One delivery sent: signed, posted, judged. What comes of it is a settlement; nothing here touches the database."""
+
+import asyncio
+import time
+from datetime import datetime
+from functools import lru_cache
+
+import aiohttp
+
+from chainbell.delivery.attempt import Answer, describe, open_client, post
+from chainbell.delivery.envelope import with_retry_count
+from chainbell.delivery.retry import Next, Outcome, is_struggling, judge
+from chainbell.delivery.settings import Clock, DeliverySettings
+from chainbell.delivery.signature import signed_headers
+from chainbell.storage import Claim, KeyRing, Settlement, Webhook, outbox
+
+_STATES = {Next.DELIVERED: outbox.DELIVERED, Next.RETRY: outbox.PENDING, Next.FAILED: outbox.FAILED}
+
+
+class Sender:
+    """Makes attempts, by these settings and this clock; the key ring opens the webhooks' secrets."""
+
+    def __init__(self, keys: KeyRing, settings: DeliverySettings, clock: Clock) -> None:
+        self._opened = lru_cache(maxsize=1024)(keys.open)  # unsealing costs as much as signing ten times
+        self._settings = settings
+        self._clock = clock
+
+    def open_client(self) -> aiohttp.ClientSession:
+        """Call from a running event loop."""
+        return open_client(self._settings.guard, self._settings.in_flight, self._settings.deadline_seconds)
+
+    async def send(
+        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook
+    ) -> tuple[Settlement, bool | None]:
+        """One attempt, and whether the endpoint did well at it; no transaction is open while the request is."""
+        started_at, begun = self._clock(), time.monotonic()
+        try:
+            answer = await self._post(client, claim, webhook, started_at)
+        except asyncio.CancelledError:
+            answer = Answer(Outcome.INTERRUPTED, error="the dispatcher was stopped")
+        except Exception as error:  # noqa: BLE001  one delivery that cannot be made must not stop the others
+            answer = Answer(Outcome.NOT_SENT, error=describe(error))
+        verdict = judge(
+            answer.outcome,
+            answer.http_status,
+            claim.attempt,
+            retry_client_errors=webhook.retry_client_errors,
+            retry_after=answer.retry_after,
+        )
+        settlement = Settlement(
+            claim,
+            _STATES[verdict.next],
+            started_at,
+            round((time.monotonic() - begun) * 1000),
+            answer.outcome,
+            answer.http_status,
+            answer.error,
+            answer.body,
+            None if verdict.delay is None else self._clock() + verdict.delay,
+            verdict.deactivate_webhook,
+            "the endpoint answered 410 Gone" if verdict.deactivate_webhook else None,
+        )
+        if verdict.next == Next.DELIVERED:
+            return settlement, True
+        return settlement, False if is_struggling(answer.outcome, answer.http_status) else None
+
+    async def _post(
+        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, started_at: datetime
+    ) -> Answer:
+        body = with_retry_count(claim.body, claim.attempts)
+        headers = {
+            **webhook.headers,
+            "Content-Type": "application/json",
+            "User-Agent": "chainbell",
+            **signed_headers(
+                self._secrets(webhook, started_at),
+                message_id=claim.id,
+                subscription_id=webhook.id,
+                event=claim.event,
+                timestamp=int(started_at.timestamp()),
+                body=body,
+                prefix=self._settings.header_prefix,
+            ),
+        }
+        return await post(client, self._settings.guard, webhook.url, headers, body, webhook.ca_certificates)
+
+    def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
+        """The current secret, and the previous one while it is being rotated out."""
+        sealed = [webhook.sealed_secret]
+        if webhook.sealed_previous_secret and webhook.previous_until and now < webhook.previous_until:
+            sealed.append(webhook.sealed_previous_secret)
+        return [self._opened(one) for one in sealed]
