@@ -23,8 +23,8 @@ from chainbell.delivery.sending import Sender
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
 from chainbell.storage import Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
 
-GATHER_SECONDS = 0.03
-"""How long attempts that have ended wait for others to be recorded with."""
+GATHER_SECONDS = 0.1
+"""How long attempts that have ended wait at most for others to be recorded with."""
 LEASE_POLL_SECONDS = 0.2
 """How often `drain` looks whether the leases of others have ended."""
 DATABASE_PAUSE_SECONDS = 0.5
@@ -227,11 +227,11 @@ class Dispatcher:
             self._record(settlement)
 
     def _record(self, settlement: Settlement) -> None:
-        """The settlement waits a moment for others to be recorded with."""
+        """The settlement waits for others to be recorded with, until half of what was held has ended."""
         self._ended.append(settlement)
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_later(GATHER_SECONDS, self._news.set)
-        if len(self._ended) >= 2 * self._settings.in_flight or not self._places.in_flight:
+        if len(self._ended) >= len(self._places):
             self._news.set()
 
     async def _finish(self, client: aiohttp.ClientSession, thread: "_Thread") -> None:

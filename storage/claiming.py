@@ -38,7 +38,7 @@ def claim(
     room = {webhook: min(limit, rooms.get(webhook, most) - held.get(webhook, 0)) for webhook in waiting}
     ids: list[str] = []
     while len(ids) < limit and (room := {webhook: free for webhook, free in room.items() if free > 0}):
-        share = max(1, (limit - len(ids)) // len(room))
+        share = -(-(limit - len(ids)) // len(room))
         found = _due(connection, now, list(room), share, besides=ids)
         for webhook, free in list(room.items()):
             taken = found.get(webhook, [])[: min(free, limit - len(ids))]

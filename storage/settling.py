@@ -34,8 +34,11 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
     recorded = [settlement for settlement in settlements if settlement.claim.id in ours]
     if recorded:
         connection.execute(_LOG[dialect], {"rows": document(connection, _LOGGED, map(_log_row, recorded))})
-        webhooks = sorted({settlement.claim.webhook_id for settlement in recorded})  # one order: no deadlock
-        connection.execute(_COUNT, [_counters(one, recorded) for one in webhooks])
+        by_webhook: dict[str, list[Settlement]] = {}
+        for settlement in recorded:
+            by_webhook.setdefault(settlement.claim.webhook_id, []).append(settlement)
+        counted = sorted(by_webhook.items())  # in one order, whoever does it: no deadlock
+        connection.execute(_COUNT, [_counters(webhook_id, settled) for webhook_id, settled in counted])
         gone = {one.claim.webhook_id: one.deactivation for one in recorded if one.deactivate_webhook}
         for webhook_id, reason in sorted(gone.items()):
             connection.execute(_SWITCH_OFF.where(WEBHOOKS.c.id == webhook_id).values(deactivation=reason))
@@ -123,9 +126,8 @@ def _log_row(settlement: Settlement) -> tuple[Any, ...]:
     )
 
 
-def _counters(webhook_id: str, recorded: Sequence[Settlement]) -> dict[str, Any]:
+def _counters(webhook_id: str, settled: Sequence[Settlement]) -> dict[str, Any]:
     """What one webhook's counters gain; it is failing since the first failure after its last success."""
-    settled = [settlement for settlement in recorded if settlement.claim.webhook_id == webhook_id]
     successes = [number for number, settlement in enumerate(settled) if settlement.state == DELIVERED]
     since_last = settled[successes[-1] + 1 :] if successes else settled
     return {
