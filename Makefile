@@ -19,6 +19,8 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python benchmarks/delivery.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
