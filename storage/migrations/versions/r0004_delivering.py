@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chainbell.storage.tables import PREFIX, SCHEMA
+from chainbell.storage.tables import FILL_PERCENT, PREFIX, SCHEMA
 
 revision = "0004"
 down_revision = "0003"
@@ -26,6 +26,9 @@ def upgrade() -> None:
     )
     tried = (deliveries.c.state == "pending") & (deliveries.c.attempts > deliveries.c.tried_before)
     op.execute(sa.update(deliveries).where(tried).values(is_retry=sa.true()))
+    if op.get_context().dialect.name == "postgresql":
+        schema = "" if SCHEMA is None else f'"{SCHEMA}".'
+        op.execute(f'ALTER TABLE {schema}"{PREFIX}delivery" SET (fillfactor = {FILL_PERCENT})')
     for columns in OLD:
         op.drop_index(op.f(f"ix_{PREFIX}delivery_{'_'.join(columns)}"), f"{PREFIX}delivery", schema=SCHEMA)
     for columns, condition in NEW:
