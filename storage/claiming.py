@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from random import shuffle
 from types import MappingProxyType
 from typing import Any
 
@@ -30,11 +31,14 @@ def claim(
 ) -> list[Claim]:
     """Leases up to `limit` due deliveries of active webhooks, first attempts before retries, oldest first.
 
-    The webhooks take turns: what one endpoint has queued does not stand before what another has. One webhook gets at
-    most `per_webhook`, or what `rooms` says of it, less those that it already has `held`.
+    The webhooks take turns: what one endpoint has queued does not stand before what another has, and who has least
+    `held` comes first, by chance among equals. One webhook gets at most `per_webhook`, or what `rooms` says of it, less
+    those that it already has held.
     """
     most = limit if per_webhook is None else per_webhook
-    waiting = connection.scalars(_WAITING, {"now": now})
+    waiting = list(connection.scalars(_WAITING, {"now": now}))
+    shuffle(waiting)
+    waiting.sort(key=lambda webhook: held.get(webhook, 0))
     room = {webhook: min(limit, rooms.get(webhook, most) - held.get(webhook, 0)) for webhook in waiting}
     ids: list[str] = []
     while len(ids) < limit and (room := {webhook: free for webhook, free in room.items() if free > 0}):
@@ -59,11 +63,8 @@ def _lease(connection: Connection, ids: Sequence[str], until: datetime) -> Itera
     return (Claim(one, webhook, event, body.encode(), *rest) for one, webhook, event, body, *rest in rows)
 
 
-_WAITING = (
-    select(WEBHOOKS.c.id)
-    .where(WEBHOOKS.c.is_active, exists().where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE))
-    .order_by(WEBHOOKS.c.id)
-)
+_ANYTHING_DUE = exists().where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE)
+_WAITING = select(WEBHOOKS.c.id).where(WEBHOOKS.c.is_active, _ANYTHING_DUE)
 _UNTIL = bindparam("until", type_=D.lease_until.type)
 _LEASE = update(DELIVERIES).where(_THESE).values(lease_until=_UNTIL, fence=D.fence + 1)
 _LEASE_RETURNING = _LEASE.returning(*(D[name] for name in Claim.__slots__))

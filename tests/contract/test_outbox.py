@@ -184,3 +184,20 @@ def test_webhooks_take_turns_whoever_queued_first(engine: Engine) -> None:
         assert Counter(c.webhook_id for c in claims) == {claims[0].webhook_id: 2, claims[-1].webhook_id: 2}
         rest = claiming.claim(connection, NOW + LEASE, NOW + 2 * LEASE, 100, rooms={other.id: 5}, held={other.id: 2})
     assert Counter(c.webhook_id == other.id for c in rest) == {False: 1, True: 3}
+
+
+def test_few_places_go_round_all_webhooks_that_wait(engine: Engine) -> None:
+    """Forty endpoints and ten places at a time: after four rounds everybody has had one, after forty ten."""
+    for _ in range(40):
+        webhook, _ = engine.add_webhook(7, "http://127.0.0.1:1/")
+        mine = [outbox.NewDelivery(f"{webhook.id}_{n}", webhook.id, None, "task.red", b"{0}}") for n in range(12)]
+        with engine.database.write() as connection:
+            outbox.enqueue(connection, mine, NOW)
+    held: Counter[str] = Counter()
+    for number in range(1, 41):
+        with engine.database.write() as connection:
+            claims = claiming.claim(connection, NOW, NOW + LEASE, 10, held=held, per_webhook=64)
+        held.update(claim.webhook_id for claim in claims)
+        if number % 4 == 0:
+            assert set(held.values()) == {number // 4}
+    assert len(held) == 40
