@@ -123,8 +123,10 @@ def _answer(response: aiohttp.ClientResponse, kept: bytes) -> Answer:
     error = None if 200 <= status < 300 else response.reason or f"HTTP {status}"
     if 300 <= status < 400:
         error = f"{error}; not followed to {response.headers.get('Location', 'nowhere')[:1024]!r}"
-    text = kept.decode(errors="replace").replace("\x00", "\ufffd")
-    return Answer(Outcome.ANSWERED, status, text, error, _retry_after(response.headers.get("Retry-After", "")))
+    text = storable(kept.decode(errors="replace"))
+    return Answer(
+        Outcome.ANSWERED, status, text, error and storable(error), _retry_after(response.headers.get("Retry-After", ""))
+    )
 
 
 def _retry_after(value: str) -> timedelta | None:
@@ -149,4 +151,9 @@ def _outcome_of(error: BaseException) -> Outcome:
 
 def describe(error: BaseException) -> str:
     """An error in words, bounded."""
-    return (str(error) or type(error).__name__)[:1024]
+    return storable((str(error) or type(error).__name__)[:1024])
+
+
+def storable(text: str) -> str:
+    """Text that every database takes: what came as bytes that are no text, and NUL, stands as a replacement sign."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")

@@ -189,10 +189,18 @@ class Dispatcher:
         for settlement in ended:
             try:
                 results += self._books.exchange([settlement], Wanted())[0]
-            except Exception as error:  # noqa: BLE001  its lease ends, and it is claimed again
+            except Exception as error:  # noqa: BLE001  whatever it was, the attempt counts
                 self._on_error(error)
-                results.append(Result(is_recorded=False))
+                results.append(self._without_words(settlement))
         return results
+
+    def _without_words(self, settlement: Settlement) -> Result:
+        """Records that there was an attempt, without what the endpoint said: else it would be made again for ever."""
+        try:
+            return self._books.exchange([replace(settlement, error="cannot be kept", response=None)], Wanted())[0][0]
+        except Exception as error:  # noqa: BLE001  its lease ends, and it is claimed again
+            self._on_error(error)
+            return Result(is_recorded=False)
 
     def _tell(self, settlements: list[Settlement], results: list[Result]) -> None:
         told = list(zip(settlements, results, strict=True))

@@ -17,6 +17,7 @@ import pytest
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
 from chainbell.engine import Engine, InvalidInputError
+from chainbell.storage import generate_key
 from tests.e2e.certificates import Authority, authority, server_context
 from tests.e2e.receiver import Answer, receiving, status
 from tests.plans import MONDAY, line_plan
@@ -96,6 +97,11 @@ def broken_status_line(handler: BaseHTTPRequestHandler, _: int) -> None:
     handler.close_connection = True
 
 
+def no_text(handler: BaseHTTPRequestHandler, _: int) -> None:
+    """A reason and a body that are no UTF-8, with halves of surrogates and a NUL."""
+    handler.wfile.write(b"HTTP/1.1 500 na\xff\xed\xa0\x80ja\r\nContent-Length: 5\r\n\r\n\x00\xed\xa0\x80\xff")
+
+
 def reset_after_headers(handler: BaseHTTPRequestHandler, _: int) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "10")
@@ -120,6 +126,7 @@ HOSTILE: dict[str, tuple[Answer, set[str], int | None]] = {
     "sends a gzip bomb": (bomb, {"answered"}, 200),
     "sends headers without end": (endless_headers, {"broken_answer", "connection_failure"}, None),
     "breaks the status line": (broken_status_line, {"broken_answer"}, None),
+    "answers what is no text": (no_text, {"answered"}, 500),
     "resets after the headers": (reset_after_headers, {"broken_answer"}, None),
     "redirects in a circle": (in_a_circle, {"answered"}, 302),
     "redirects inside": (status(302, Location="http://169.254.169.254/latest/meta-data/"), {"answered"}, 302),
@@ -155,7 +162,7 @@ def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_n
                 assert len(attempt["response"] or "") <= 4096, name
                 assert attempt["duration_ms"] < 2 * DEADLINE * 1000, name
             backlog = engine.backlog(hooks[name])
-            retried = http_status is None
+            retried = http_status in (None, 500)
             assert (backlog["pending"], backlog["failed"]) == (
                 4 if retried else 0,
                 4 if http_status in FAILED_AT_ONCE else 0,
@@ -163,6 +170,19 @@ def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_n
         assert took < 4 * DEADLINE, "attempts at one endpoint do not queue behind those at another"
         assert grown < 64 * 1024, "KiB: neither the gigabyte nor the bomb was taken in"
         assert all("Cookie" not in request.headers for request in receivers["sets cookies"].requests)
+
+
+def test_what_an_endpoint_says_is_kept_on_every_database(database_url: str) -> None:
+    """One request, one recorded attempt: what could not be recorded would be sent again for ever."""
+    settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE)
+    with receiving(no_text) as receiver, Engine(database_url, keys=[generate_key()], delivery=settings) as engine:
+        webhook, _ = engine.add_webhook(7, receiver.url)
+        engine.load(line_plan(), at=MONDAY)
+        drain(engine)
+        (attempt,) = engine.webhook_log(webhook.id)
+    assert len(receiver.requests) == 1
+    assert (attempt["http_status"], attempt["error"][:2], attempt["error"][-2:]) == (500, "na", "ja")
+    assert "\x00" not in attempt["response"]
 
 
 @pytest.fixture(scope="module")
