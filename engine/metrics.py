@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from chainbell.delivery import Dispatcher
 from chainbell.rules import Event
-from chainbell.storage import Settlement
+from chainbell.storage import Settlement, Webhook
 
 if TYPE_CHECKING:
     from chainbell.engine.engine import Engine
@@ -59,8 +59,8 @@ MOST_ENDPOINTS = 100
 """How many endpoints have labels of their own: those that have been failing for longest."""
 
 
-def _tell_failing(engine: "Engine") -> None:
-    failing = [(webhook.failing_since, webhook) for webhook in engine.webhooks() if webhook.failing_since is not None]
+def _tell_failing(engine: "Engine", webhooks: Sequence[Webhook]) -> None:
+    failing = [(webhook.failing_since, webhook) for webhook in webhooks if webhook.failing_since is not None]
     gauge = engine.metrics.failing
     gauge.clear()
     for since, webhook in sorted(failing, key=lambda one: one[0])[:MOST_ENDPOINTS]:
@@ -76,9 +76,10 @@ def exposition(engine: "Engine") -> tuple[bytes, str]:
         kind, _, state = name.partition("_")
         gauge = metrics.projects if kind == "projects" else metrics.deliveries
         gauge.labels(state).set(count)
-    _tell_failing(engine)
+    webhooks = engine.webhooks()
+    _tell_failing(engine, webhooks)
     states = {"active": 0, "failing": 0, "inactive": 0}
-    for webhook in engine.webhooks():
+    for webhook in webhooks:
         states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1
     for state, count in states.items():
         metrics.webhooks.labels(state).set(count)
