@@ -4,7 +4,15 @@ from chainbell.engine.batch import BatchReport
 from chainbell.engine.changes import read_change
 from chainbell.engine.engine import Engine, Outcome
 from chainbell.engine.erasure import Retention
-from chainbell.engine.errors import ChainbellError, ConflictError, InvalidInputError, StaleChange, StorageError
+from chainbell.engine.errors import (
+    ChainbellError,
+    ConflictError,
+    EvaluationError,
+    InvalidInputError,
+    NotFoundError,
+    StaleChange,
+    StorageError,
+)
 from chainbell.engine.housekeeping import Housekeeping
 from chainbell.engine.logs import configure_logging
 from chainbell.engine.plan_documents import read_plan
@@ -16,8 +24,10 @@ __all__ = [
     "ChainbellError",
     "ConflictError",
     "Engine",
+    "EvaluationError",
     "Housekeeping",
     "InvalidInputError",
+    "NotFoundError",
     "Outcome",
     "ProjectReport",
     "Retention",

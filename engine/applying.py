@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from chainbell.engine.changes import Change, Plan, read_change
+from chainbell.engine.changes import Change, Plan, dated, read_change
 from chainbell.engine.commit import Applied, UnitOfWork
 from chainbell.engine.documents import invalid
 from chainbell.engine.errors import ConflictError, InvalidInputError, StorageError
@@ -50,13 +50,6 @@ class _RefusedError(Exception):
         self.found = found
 
 
-def _read_or_refuse(change: Change | dict[str, Any]) -> tuple[Change | None, InvalidInputError | None]:
-    try:
-        return read_change(change), None
-    except InvalidInputError as error:
-        return None, error
-
-
 class Applying(Foundation):
     """The part of `Engine` that takes changes in."""
 
@@ -84,12 +77,16 @@ class Applying(Foundation):
         self, changes: Iterable[Change | dict[str, Any]], *, session: Session | Connection | None = None
     ) -> list[Event]:
         """Applies several changes in one transaction: all of them, or none and the first one's error."""
-        parsed = [read_change(change) for change in changes]
+        parsed = [self._read(change) for change in changes]
         if session is not None:
             return self._apply_joined(parsed, session)
         unit, applied = self._retrying(lambda unit: [one for change in parsed for one in unit.apply(change)])
         self._after_commit(unit, applied)
         return [event for one in applied for event in one.events]
+
+    def _read(self, change: Change | dict[str, Any]) -> Change:
+        """A checked change with its instant."""
+        return dated(read_change(change), self._clock())
 
     def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
         unit = UnitOfWork(joined_connection(session), self._snapshots, self.rules, self._clock())
@@ -120,7 +117,7 @@ class Applying(Foundation):
 
         With `keep_good` the others stand; without, one refused change refuses all (`Outcome.is_kept` tells).
         """
-        read = [_read_or_refuse(change) for change in changes]
+        read = [self._read_or_refuse(change) for change in changes]
 
         def work(unit: UnitOfWork) -> list[tuple[list[Applied], InvalidInputError | None]]:
             unit.lock(change for change, _ in read if change is not None)
@@ -144,11 +141,17 @@ class Applying(Foundation):
             for applied, error in found
         ]
 
+    def _read_or_refuse(self, change: Change | dict[str, Any]) -> tuple[Change | None, InvalidInputError | None]:
+        try:
+            return self._read(change), None
+        except InvalidInputError as error:
+            return None, error
+
     def preview(self, change: Change | dict[str, Any]) -> list[Event]:
-        """What the change would fire; nothing is kept."""
-        parsed = read_change(change)
+        """What the change would fire; nothing is kept. The future may be asked about, too."""
+        parsed = self._read(change)
         with self.database.read() as connection:
-            unit = UnitOfWork(connection, self._snapshots, self.rules, self._clock(), lock=False)
+            unit = UnitOfWork(connection, self._snapshots, self.rules, self._clock(), only_asks=True)
             return [event for one in unit.apply(parsed) for event in one.events]
 
     def _retrying(self, work: Callable[[UnitOfWork], T]) -> tuple[UnitOfWork, T]:
@@ -172,7 +175,8 @@ class Applying(Foundation):
         fired: list[Event] = []
         for one in applied:
             if one.refused is not None:
-                log.error("chainbell.evaluation_refused", field=one.refused.field, reason=one.refused.reason)
+                refused = {"field": one.refused.field, "reason": one.refused.reason}
+                log.error("chainbell.evaluation_refused", project_id=one.project_id, **refused)
             if not one.is_replay:
                 fired += one.events
         self._announce(fired)

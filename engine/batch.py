@@ -17,10 +17,11 @@ from multiprocessing import get_context
 from typing import Any
 
 from chainbell.engine.commit import UnitOfWork
-from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.snapshots import Snapshots
 from chainbell.rules import Event, HostId, Rule
 from chainbell.storage import Database, history, projects
+from chainbell.storage.database import is_passing
 
 CHUNK = 200
 """Projects that are read, evaluated and written together."""
@@ -52,11 +53,12 @@ class ChunkReport:
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a run came to; in a dry run `events` are those that would have fired."""
+    """What a run came to; in a dry run `events` are those that would have fired, and nothing is kept."""
 
     projects: int
     events: int
     refused: tuple[tuple[HostId, str], ...]
+    dry_run: bool = False
 
 
 Submit = Callable[[Job, list[int]], "Future[ChunkReport]"]
@@ -81,6 +83,28 @@ def _without_cyclic_collection() -> Iterator[None]:
 
 
 def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
+    """The chunk together; where anything of it cannot be read or written, one project at a time."""
+    try:
+        return _evaluate_together(database, job, keys)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        if len(keys) == 1:
+            return ChunkReport(1, (), ((_project_id(database, keys[0]), f"{type(error).__name__}: {error}"),))
+    alone = [_evaluate_chunk(database, job, [key]) for key in keys]
+    return ChunkReport(
+        sum(report.projects for report in alone),
+        tuple(event for report in alone for event in report.events),
+        tuple(one for report in alone for one in report.refused),
+    )
+
+
+def _project_id(database: Database, key: int) -> HostId:
+    with database.read() as connection:
+        return projects.id_of(connection, key)
+
+
+def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
     refused: list[tuple[HostId, str]] = []
     fired: list[Event] = []
     with database.read() as connection:
@@ -90,7 +114,7 @@ def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int]) -> ChunkR
         for one in stored:
             try:
                 fired += unit.reevaluate(one.key, job.as_of).events
-            except InvalidInputError as error:
+            except (InvalidInputError, EvaluationError) as error:
                 refused.append((one.project.id, error.reason))
     if job.dry_run:
         return ChunkReport(len(stored), tuple(fired), tuple(refused))
@@ -100,20 +124,24 @@ def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int]) -> ChunkR
         unit.flush(connection)
         fired = unit.written_events()
     for key in changed:
-        fired += _evaluate_one(database, job, key)
+        alone = _evaluate_one(database, job, key)
+        fired += alone.events
+        refused += alone.refused
     return ChunkReport(len(stored), tuple(fired), tuple(refused))
 
 
-def _evaluate_one(database: Database, job: Job, key: int) -> tuple[Event, ...]:
-    """A project that somebody changed between our read and our write, under its lock."""
+def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
+    """A project that somebody changed between our read and our write, under its lock; nothing if it is gone."""
     with database.write() as connection:
         unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
         try:
             fired = unit.reevaluate(key, job.as_of).events
-        except (InvalidInputError, LookupError):  # refused, or deleted meanwhile
-            return ()
+        except LookupError:
+            return ChunkReport(0, ())
+        except (InvalidInputError, EvaluationError) as error:
+            return ChunkReport(1, (), ((projects.id_of(connection, key), error.reason),))
         unit.flush()
-    return fired
+    return ChunkReport(1, fired)
 
 
 @lru_cache(maxsize=4)
@@ -141,7 +169,7 @@ def run(
         while True:
             pending |= {submit(job, keys) for keys in islice(chunks, max(0, ahead - len(pending)))}
             if not pending:
-                return BatchReport(counted, fired, tuple(refused))
+                return BatchReport(counted, fired, tuple(refused), job.dry_run)
             done, pending = _first_done(pending)
             for future in done:
                 report: ChunkReport = future.result()

@@ -1,14 +1,15 @@
 """The vocabulary of state changes, one for library, command line and scenarios; and what each does to a project."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from chainbell.engine.documents import Document, Id, Instant, Percent, PersonDocument, Text, WorkingDays, invalid
 from chainbell.engine.errors import InvalidInputError, StaleChange
 from chainbell.engine.plan_documents import DeliverableDocument, PlanDocument, ProjectStatusField
-from chainbell.engine.plans import project_of
+from chainbell.engine.plans import plan_project
 from chainbell.rules import (
     Cause,
     Project,
@@ -23,7 +24,9 @@ from chainbell.rules.baseline import replan
 
 
 class _Change(Document):
-    at: Instant
+    """What every change may say; `at` may be left out: the engine's clock then gives it (`dated`)."""
+
+    at: Instant = Field(default=cast("Any", None), validate_default=False)
     by: PersonDocument | None = None
     reason: Text | None = None
     change_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
@@ -74,6 +77,15 @@ Change = Annotated[ProjectUpdate | TaskUpdate | MilestoneComplete | Plan | Clock
 _CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
 
 
+def dated(change: Change, now: datetime) -> Change:
+    """The change with its instant, `now` where none was given."""
+    if change.at is not None:
+        return change
+    filled = change.model_copy(update={"at": now})
+    filled.model_fields_set.discard("at")  # it was not said: the same change sent again is the same still
+    return filled
+
+
 def read_change(document: Any) -> Change:
     """A checked change; raises InvalidInputError naming the first wrong field."""
     if isinstance(document, _Change):
@@ -88,10 +100,11 @@ def read_change(document: Any) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A project as a change leaves it, before the rules have looked; and the cause for them to see."""
+    """A project as a change leaves it, before the rules have looked; the cause for them to see; notes on a plan."""
 
     project: Project
     cause: Cause
+    notes: tuple[str, ...] = ()
 
 
 def revise(project: Project | None, change: Change) -> Revision:
@@ -105,8 +118,9 @@ def revise(project: Project | None, change: Change) -> Revision:
         remaining = (change.task_id, change.remaining_duration)
     cause = Cause(change.kind, by, change.reason, change.change_id, remaining)
     if isinstance(change, Plan):
-        planned = project_of(change.plan)
-        return Revision(planned if project is None else replan(project, planned), cause)
+        planned = plan_project(change.plan, change.at)
+        after = planned.project if project is None else replan(project, planned.project)
+        return Revision(after, cause, planned.notes)
     if project is None:
         raise InvalidInputError("projectId", "there is no such project")
     try:

@@ -1,5 +1,7 @@
 """What can go wrong, each with the field and the reason; nothing is kept of what was refused."""
 
+from chainbell.rules import HostId
+
 
 class ChainbellError(Exception):
     """The base of all errors that chainbell raises on purpose."""
@@ -20,6 +22,17 @@ class NotFoundError(InvalidInputError):
 
 class StaleChange(InvalidInputError):  # noqa: N818
     """A change older than what is known of its subject already; send `allowStale` to apply it all the same."""
+
+
+class EvaluationError(ChainbellError):
+    """The rules failed on the project `project_id`, whatever was fed in; `reason` says how. Nothing was kept."""
+
+    field = "rules"
+
+    def __init__(self, project_id: HostId, reason: str) -> None:
+        super().__init__(f"project {project_id!r} cannot be evaluated: {reason}")
+        self.project_id = project_id
+        self.reason = reason
 
 
 class ConflictError(ChainbellError):

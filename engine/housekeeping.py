@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -83,7 +82,7 @@ def _logged(name: str, work: "partial[None]") -> None:
 
 def _reevaluate(engine: Engine, account: HostId | None, others: frozenset[HostId]) -> None:
     accounts = [account] if account is not None else engine.accounts(but=others)
-    report = engine.reevaluate(datetime.now(UTC), accounts=accounts)
+    report = engine.reevaluate(accounts=accounts)
     log.info("chainbell.reevaluated", account_id=account, projects=report.projects, events=report.events)
 
 

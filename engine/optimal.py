@@ -7,8 +7,9 @@ from chainbell.rules import HostId, LinkType, Network, Task
 from chainbell.rules.levelling import Demand, LevellingError
 from chainbell.rules.schedule import release
 
-SECONDS = 20.0
-"""The longest that the solver looks for a better schedule."""
+EFFORT = 20.0
+"""How long the solver looks for a better schedule, in its own deterministic time: about as many seconds, but the same
+work, and so the same schedule, however busy the machine is."""
 STEPS = 480
 """Parts of a working day that the solver counts in: minutes of eight hours."""
 
@@ -23,7 +24,7 @@ def optimal_ranks(
     """By task position, the start in a schedule of least duration; for the serial scheme to follow as its ranks.
 
     Durations and lags count in minutes of an eight-hour day. Raises InvalidInputError without OR-Tools, LevellingError
-    where no schedule was found within SECONDS.
+    where no schedule was found within EFFORT.
     """
     try:
         from ortools.sat.python import cp_model
@@ -53,7 +54,7 @@ def optimal_ranks(
         model.add(end >= start + length)
     model.minimize(end)
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = SECONDS
+    solver.parameters.max_deterministic_time = EFFORT
     solver.parameters.num_workers = 1  # one worker and a fixed seed: the same plan gives the same schedule
     solver.parameters.random_seed = 1
     if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

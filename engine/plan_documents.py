@@ -4,7 +4,7 @@ from datetime import date, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 
 from chainbell.engine.documents import (
     Coordinate,
@@ -21,8 +21,21 @@ from chainbell.engine.documents import (
     invalid,
 )
 from chainbell.engine.errors import InvalidInputError
-from chainbell.rules import Calendar, ChainKind, Deliverable, LinkType, Measure, ProjectStatus, TaskStatus
+from chainbell.rules import (
+    Calendar,
+    ChainKind,
+    Deliverable,
+    LinkType,
+    Measure,
+    ProjectStatus,
+    Readiness,
+    RemainingFrom,
+    TaskStatus,
+)
 from chainbell.rules.calendar import EVERY_DAY, MONDAY_TO_FRIDAY
+
+SMALLEST_BUFFER = 0.01
+"""Working days; a buffer of size 0 is none."""
 
 
 def _known_zone(name: str) -> str:
@@ -90,16 +103,30 @@ class ZonesDocument(Document):
     fever_red: tuple[float, float] = (30.0, 90.0)
 
 
+Moment = Instant | Day | Coordinate
+"""An instant, a date (a start at its opening, a finish at its closing), or working days from the project's start."""
+
+
 class ProjectDocument(Document):
+    """The heading of a plan.
+
+    `status_date` is the data date of a plan under way: remaining durations count from it; the instant of loading if
+    left out. `readiness`, `inherited_red` and `remaining_from` are the project's options.
+    """
+
     id: Id
     name: Text
     status: ProjectStatusField = ProjectStatus.PLANNING
     start_date: Day
     target_end_date: Day | None = None
+    status_date: Moment | None = None
     manager: PersonDocument | None = None
     team_size: Annotated[int, Field(ge=0)] | None = None
     calendar: CalendarDocument = CalendarDocument()
     zones: ZonesDocument = ZonesDocument()
+    readiness: Readiness = Readiness.DATES
+    inherited_red: bool = False
+    remaining_from: RemainingFrom = RemainingFrom.REPORT
 
 
 class ResourceDocument(Document):
@@ -118,10 +145,6 @@ class DemandDocument(Document):
 def _demand(value: Any) -> Any:
     """A resource may be given by its id alone: one unit of it."""
     return {"id": value} if isinstance(value, (int, str)) else value
-
-
-Moment = Instant | Day | Coordinate
-"""An instant, a date (a start at its opening, a finish at its closing), or working days from the project's start."""
 
 
 class TaskDocument(Document):
@@ -164,18 +187,30 @@ class ChainDocument(Document):
     joins: Id | None = None
 
 
+def _no_sliver(size: float) -> float:
+    """A size so small that any delay is beyond all percentages is a mistake."""
+    if 0 < size < SMALLEST_BUFFER:
+        raise ValueError(f"a buffer has 0 or at least {SMALLEST_BUFFER} working days")
+    return size
+
+
 class BufferDocument(Document):
+    """`measure` is the gap for a feeding buffer and the forecast for the project's, if left out."""
+
     id: Id
     chain: Id
-    size: WorkingDays
-    measure: Measure = Measure.FORECAST
+    size: Annotated[WorkingDays, AfterValidator(_no_sliver)]
+    measure: Measure | None = None
 
 
 class PlanningDocument(Document):
-    """How chains and buffers are derived where the plan brings none."""
+    """How chains and buffers are derived where the plan brings none.
+
+    `measure` is that of all buffers; if left out, each has its usual one.
+    """
 
     buffers: Literal["half-chain", "cut-and-paste", "rsem"] = "half-chain"
-    measure: Literal["forecast", "overage"] = "forecast"
+    measure: Literal["forecast", "overage"] | None = None
     levelling: Literal["serial", "cp-sat", "none"] = "serial"
     priority: Literal["latest-finish", "latest-start", "least-slack"] = "latest-finish"
 

@@ -7,11 +7,12 @@ from datetime import date, datetime
 from chainbell.engine.documents import PersonDocument
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.optimal import optimal_ranks
-from chainbell.engine.plan_documents import PlanDocument, TaskDocument
+from chainbell.engine.plan_checks import check_chains, check_promises
+from chainbell.engine.plan_documents import SMALLEST_BUFFER, PlanDocument, TaskDocument
+from chainbell.engine.plan_notes import feeding_room, plan_notes
 from chainbell.rules import (
     Buffer,
     Calendar,
-    CalendarRangeError,
     Chain,
     ChainKind,
     HostId,
@@ -20,6 +21,7 @@ from chainbell.rules import (
     Milestone,
     Network,
     NetworkError,
+    Options,
     Person,
     Project,
     Task,
@@ -43,14 +45,15 @@ class Planned:
     dates: Schedule
 
 
-def project_of(plan: PlanDocument) -> Project:
+def project_of(plan: PlanDocument, at: datetime) -> Project:
     """The project that a plan document describes, baseline 1; raises InvalidInputError naming field and reason."""
-    return plan_project(plan).project
+    return plan_project(plan, at).project
 
 
-def plan_project(plan: PlanDocument) -> Planned:
-    """The project that a plan document describes, with what had to be derived for it.
+def plan_project(plan: PlanDocument, at: datetime) -> Planned:
+    """The project that a plan document describes, loaded at this instant, with what had to be derived for it.
 
+    Remaining durations of work under way count from the plan's `statusDate`, from the instant of loading without one.
     Chains that the plan leaves out are found on the earliest schedule, levelled where tasks name resources; buffers
     that it leaves out are sized by `planning.buffers`. Raises InvalidInputError naming field and reason.
     """
@@ -61,7 +64,7 @@ def plan_project(plan: PlanDocument) -> Planned:
     reports = [_done(task, calendar, number) for number, task in enumerate(plan.tasks)]
     links = tuple(Link(link.from_, link.to, link.type, link.lag, link.resource) for link in plan.links)
     network = _compiled(tasks, links)
-    _check_chains(plan, set(network.positions))
+    check_chains(plan, set(network.positions))
     releases = {task_id: begin for task_id, (begin, _) in given.items() if begin is not None}
     begun = [
         task._replace(started=done.started, finished=done.finished) for task, done in zip(tasks, reports, strict=True)
@@ -75,9 +78,14 @@ def plan_project(plan: PlanDocument) -> Planned:
         chains = find_chains(tasks, network, *forward(tasks, network, releases))
         notes.append(f"critical chain found: {' -> '.join(str(task_id) for task_id in chains[0].tasks)}")
     tasks = with_planned_dates(tasks, network, given)
-    buffers = tuple(Buffer(buffer.id, buffer.chain, buffer.size, buffer.measure) for buffer in plan.buffers)
+    joining = {chain.id for chain in chains if chain.joins is not None and chain.kind is ChainKind.FEEDING}
+    buffers = tuple(
+        Buffer(buffer.id, buffer.chain, buffer.size, buffer.measure or _usual_measure(buffer.chain in joining))
+        for buffer in plan.buffers
+    )
     if not buffers:
         buffers = _sized(plan, tasks, network, chains, notes)
+    data_date = calendar.coordinate(at) if heading.status_date is None else _start(calendar, heading.status_date)
     project = Project(
         account_id=plan.account_id,
         id=heading.id,
@@ -86,7 +94,7 @@ def plan_project(plan: PlanDocument) -> Planned:
         start_date=heading.start_date,
         target_end_date=heading.target_end_date,
         calendar=calendar,
-        tasks=tuple(carried_over(task, done, calendar) for task, done in zip(tasks, reports, strict=True)),
+        tasks=tuple(carried_over(task, done, calendar, data_date) for task, done in zip(tasks, reports, strict=True)),
         chains=chains,
         buffers=buffers,
         network=network,
@@ -96,9 +104,17 @@ def plan_project(plan: PlanDocument) -> Planned:
         manager=_person(heading.manager),
         team_size=heading.team_size,
         zones=zones,
+        options=Options(heading.readiness, heading.inherited_red, heading.remaining_from),
     )
-    _check_promises(project)
+    check_promises(project)
+    if not plan.buffers:
+        notes += feeding_room(project)
+    notes += plan_notes(plan, project)
     return Planned(project, tuple(notes), dates)
+
+
+def _usual_measure(joins: bool) -> Measure:
+    return Measure.GAP if joins else Measure.FORECAST
 
 
 def _calendar_and_zones(plan: PlanDocument) -> tuple[Calendar, ZonePolicy]:
@@ -182,47 +198,31 @@ def _sized(
     plan: PlanDocument, tasks: Sequence[Task], network: Network, chains: Sequence[Chain], notes: list[str]
 ) -> tuple[Buffer, ...]:
     """A buffer for the critical chain and for every feeding chain that joins it or ends by itself."""
-    method, measure = plan.planning.buffers, Measure(plan.planning.measure)
+    method = plan.planning.buffers
     where = network.positions
     critical = next(chain for chain in chains if chain.kind == ChainKind.CRITICAL)
     safe = {task.id: task.safe_duration for task in plan.tasks}
     if method != "half-chain" and None in safe.values():
         notes.append("tasks without safeDuration are taken to have a safe estimate of twice their duration")
 
-    def size(chain: Chain) -> float:
+    def buffer(name: str, chain: Chain) -> Buffer:
         estimates = []
         for task_id in chain.tasks:
             duration, promised = tasks[where[task_id]].duration, safe[task_id]
             estimates.append((duration, 2 * duration if promised is None else max(duration, promised)))
-        return METHODS[method](estimates)
+        size = METHODS[method](estimates)
+        asked = plan.planning.measure
+        measure = _usual_measure(chain.joins is not None) if asked is None else Measure(asked)
+        return Buffer(name, chain.id, max(size, SMALLEST_BUFFER) if size > 0 else 0.0, measure)
 
-    buffers = [Buffer("PB", critical.id, size(critical), measure)]
+    buffers = [buffer("PB", critical)]
     for chain in chains:
         if chain is critical or (chain.joins is not None and chain.joins not in critical.tasks):
             continue
-        if not any(tasks[where[task_id]].duration for task_id in chain.tasks):
-            continue
-        buffers.append(Buffer(f"FB{len(buffers)}", chain.id, size(chain), measure))
-        if chain.joins is not None:
-            room = tasks[where[chain.joins]].planned_start - tasks[where[chain.tasks[-1]]].planned_finish
-            if room < buffers[-1].size - 1e-6:
-                notes.append(
-                    f"{buffers[-1].id}: {buffers[-1].size:g} working days, of which {max(0.0, room):g} lie before "
-                    f"task {chain.joins}; delay beyond those reaches the project buffer"
-                )
+        if any(tasks[where[task_id]].duration for task_id in chain.tasks):
+            buffers.append(buffer(f"FB{len(buffers)}", chain))
     notes.append(f"buffers sized by {method}: " + ", ".join(f"{b.id} {round(b.size, 2):g}" for b in buffers))
     return tuple(buffers)
-
-
-def _check_promises(project: Project) -> None:
-    """Every buffer must end on a date."""
-    for number, buffer in enumerate(project.buffers):
-        chain = next(chain for chain in project.chains if chain.id == buffer.chain)
-        end = max(project.tasks[project.position(task_id)].planned_finish for task_id in chain.tasks)
-        try:
-            project.calendar.finish_date(end + buffer.size)
-        except CalendarRangeError as error:
-            raise InvalidInputError(f"buffers[{number}].size", f"reaches beyond all dates: {error}") from None
 
 
 def _person(document: PersonDocument | None) -> Person | None:
@@ -256,43 +256,3 @@ def _finish(calendar: Calendar, value: date | float) -> float:
     if isinstance(value, datetime):
         return calendar.coordinate(value)
     return calendar.finish_of(value) if isinstance(value, date) else value
-
-
-def _check_chains(plan: PlanDocument, tasks: set[HostId]) -> None:
-    """Chains must fit the tasks: one critical chain, no task on two, no unknown id; and buffers must fit the chains."""
-    for name in ("chains", "buffers", "milestones"):
-        ids = [item.id for item in getattr(plan, name)]
-        for number, one in enumerate(ids):
-            if one in ids[:number]:
-                raise InvalidInputError(f"{name}[{number}].id", f"two have the id {one!r}")
-    chain_of: dict[HostId, HostId] = {}
-    for number, chain in enumerate(plan.chains):
-        for place, task_id in enumerate(chain.tasks):
-            if task_id not in tasks:
-                raise InvalidInputError(f"chains[{number}].tasks[{place}]", f"there is no task {task_id!r}")
-            if task_id in chain_of:
-                reason = f"task {task_id!r} is on chain {chain_of[task_id]!r} already"
-                raise InvalidInputError(f"chains[{number}].tasks[{place}]", reason)
-            chain_of[task_id] = chain.id
-        if chain.joins is not None and chain.joins not in tasks:
-            raise InvalidInputError(f"chains[{number}].joins", f"there is no task {chain.joins!r}")
-    critical = [chain.id for chain in plan.chains if chain.kind == ChainKind.CRITICAL]
-    if plan.chains and len(critical) != 1:
-        raise InvalidInputError("chains", f"one chain must be critical, {len(critical)} are")
-    if plan.buffers:
-        _check_buffers(plan, critical)
-
-
-def _check_buffers(plan: PlanDocument, critical: list[HostId]) -> None:
-    chains = {chain.id for chain in plan.chains}
-    buffered: set[HostId] = set()
-    for number, buffer in enumerate(plan.buffers):
-        if buffer.chain not in chains:
-            raise InvalidInputError(f"buffers[{number}].chain", f"there is no chain {buffer.chain!r}")
-        if buffer.chain in buffered:
-            raise InvalidInputError(f"buffers[{number}].chain", f"chain {buffer.chain!r} has a buffer already")
-        buffered.add(buffer.chain)
-        if buffer.measure == Measure.GAP and buffer.chain in critical:
-            raise InvalidInputError(f"buffers[{number}].measure", "only a feeding buffer is measured on the gap")
-    if critical[0] not in buffered:
-        raise InvalidInputError("buffers", f"the critical chain {critical[0]!r} has none")

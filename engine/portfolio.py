@@ -7,6 +7,7 @@ from datetime import datetime
 from chainbell.engine import erasure
 from chainbell.engine.batch import CHUNK, BatchReport, ChunkReport, Job
 from chainbell.engine.batch import run as run_batch
+from chainbell.engine.commit import MOST_AHEAD
 from chainbell.engine.erasure import Retention
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.foundation import Foundation
@@ -32,6 +33,8 @@ class Portfolio(Foundation):
     ) -> BatchReport:
         """Lets time pass for all Active projects, or those named: as of now, or of an instant.
 
+        An instant more than a day ahead of the clock is a dry run: what would fire is told, nothing is kept.
+
         `workers` are processes on this machine, `dask` is the address of a cluster (PostgreSQL only). Projects already
         evaluated at that instant are left out, so a second run adds nothing. `on_chunk` hears of each chunk written.
         Raises InvalidInputError naming the argument.
@@ -45,7 +48,9 @@ class Portfolio(Foundation):
             raise InvalidInputError("workers", "a database in memory belongs to one process")
         if self.database.is_sqlite and dask:
             raise InvalidInputError("dask", "a cluster needs PostgreSQL: a SQLite file belongs to one machine")
-        job = Job(self.database.url.render_as_string(hide_password=False), at, self.rules, self._clock(), dry_run)
+        now = self._clock()
+        dry_run = dry_run or at > now + MOST_AHEAD
+        job = Job(self.database.url.render_as_string(hide_password=False), at, self.rules, now, dry_run)
         if workers == 1 and dask is None:
             job = replace(job, database=self.database)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from chainbell.delivery import Clock, system_clock
 from chainbell.engine.changes import Change, Plan, read_change
 from chainbell.engine.documents import Document, Id, Text, invalid
 from chainbell.engine.engine import Engine
@@ -88,6 +89,9 @@ def read_scenario(path: Path) -> Scenario:
     if isinstance(plan, str):
         plan = read_document(path.parent / plan)
     changes = tuple(_within(f"changes[{n}]", read_change, change) for n, change in enumerate(document.changes))
+    for number, change in enumerate(changes):
+        if change.at is None:
+            raise InvalidInputError(f"changes[{number}].at", "is missing")
     for number in range(1, len(changes)):
         if changes[number].at < changes[number - 1].at:
             raise InvalidInputError(f"changes[{number}].at", "is before the change that precedes it")
@@ -99,6 +103,12 @@ def read_scenario(path: Path) -> Scenario:
         changes,
         document.expect,
     )
+
+
+def scenario_clock(scenario: Scenario) -> Clock:
+    """The clock of an engine that runs the scenario: the present, and never before the last of its changes."""
+    last = max((change.at for change in scenario.changes), default=None)
+    return lambda: system_clock() if last is None else max(system_clock(), last)
 
 
 def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from chainbell.rules import HostId, Project, ZonePolicy, assess
+from chainbell.rules.dates import ForecastDates
 from chainbell.rules.payload import shown
 
 
@@ -35,9 +36,14 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class FeverPoint:
-    """One point of the trail: percent of the chain done, percent of the buffer consumed."""
+    """One point of the trail: percent of the chain done, percent of the buffer consumed.
+
+    `at` is the instant of the change that moved the point, `recorded_at` when it was told (None in databases from
+    before that was kept).
+    """
 
     at: datetime
+    recorded_at: datetime | None
     baseline: int
     completion: float
     consumption: float
@@ -70,6 +76,7 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
     """The report of a project at an instant."""
     calendar = project.calendar
     seen = assess(project, calendar.coordinate(as_of))
+    dates = ForecastDates(project, seen, as_of)
     main = seen.project
     buffers = tuple(
         BufferStatus(
@@ -78,12 +85,12 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
             round(state.buffer.size, 2),
             round(state.consumption, 1),
             calendar.finish_date(state.baseline_finish),
-            calendar.finish_date(state.forecast_finish),
+            dates.protected(state),
         )
         for state in seen.buffers
     )
     tasks = []
-    for task, share, finish in zip(project.tasks, seen.tasks, seen.forecast.finish, strict=True):
+    for task, share in zip(project.tasks, seen.tasks, strict=True):
         percent = share.percent if task.is_unfinished else 0.0
         tasks.append(
             TaskState(
@@ -92,8 +99,8 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
                 task.status,
                 task.remaining_duration,
                 task.percent,
-                calendar.due_date(task.planned_finish),
-                None if finish != finish else calendar.finish_date(finish),
+                project.due_date(task),
+                dates.completion(task.id),
                 shown(percent),
                 project.zones.task_zone(percent),
                 share.buffer,
@@ -111,9 +118,9 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
         round(main.consumption, 1),
         round(seen.completion, 1),
         None if seen.burn_rate is None else round(seen.burn_rate, 2),
-        calendar.finish_date(main.baseline_finish + main.buffer.size),
+        dates.promise,
         project.target_end_date,
-        calendar.finish_date(seen.projected_finish),
+        dates.projected,
         seen.projection_basis,
         buffers,
         tuple(tasks),

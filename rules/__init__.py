@@ -1,6 +1,6 @@
 """The critical chain, pure: values in, decisions out. No clock, no randomness, no I/O, no logging."""
 
-from chainbell.rules.buffers import Assessment, assess
+from chainbell.rules.assessment import Assessment, assess
 from chainbell.rules.calendar import Calendar, CalendarRangeError
 from chainbell.rules.evaluate import Evaluation, Event, evaluate
 from chainbell.rules.events import CATALOGUE
@@ -15,9 +15,12 @@ from chainbell.rules.model import (
     LinkType,
     Measure,
     Milestone,
+    Options,
     Person,
     Project,
     ProjectStatus,
+    Readiness,
+    RemainingFrom,
     Task,
     TaskStatus,
 )
@@ -48,10 +51,13 @@ __all__ = [
     "Milestone",
     "Network",
     "NetworkError",
+    "Options",
     "Person",
     "Project",
     "ProjectStatus",
+    "Readiness",
     "Rearm",
+    "RemainingFrom",
     "ReportError",
     "Rule",
     "StaleReportError",

@@ -1,5 +1,6 @@
 """A baseline's dates where the plan names none, and what a new baseline keeps of the old."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -37,10 +38,11 @@ def with_planned_dates(
 
 
 def replan(before: Project, plan: Project) -> Project:
-    """The project under a new plan: the next baseline, latches reset, everything reported so far kept.
+    """The project under a new plan: the next baseline, everything reported so far kept.
 
-    Coordinates are converted where the calendar has changed. Status changes by its own report only. A task that nothing
-    was reported of takes what the plan says of it. The new baseline has not been evaluated yet.
+    A plan that promises the same (`promises_the_same`) keeps the latches, any other resets them. Coordinates are
+    converted where the calendar has changed. Status changes by its own report only. A task that nothing was reported of
+    takes what the plan says of it. The new baseline has not been evaluated yet.
     """
     old_tasks = {task.id: task for task in before.tasks}
     achieved = {milestone.id: milestone for milestone in before.milestones if milestone.achieved_at is not None}
@@ -66,6 +68,7 @@ def replan(before: Project, plan: Project) -> Project:
             revision=old.revision,
         )
 
+    same = promises_the_same(before, plan)
     return replace(
         plan,
         status=before.status,
@@ -78,7 +81,31 @@ def replan(before: Project, plan: Project) -> Project:
         ),
         baseline=before.baseline + 1,
         revision=before.revision,
-        latches=MappingProxyType({}),
+        latches=before.latches if same else MappingProxyType({}),
+        red_tasks=before.red_tasks if same else frozenset(),
         updated_at=before.updated_at,
         evaluated_at=None,
     )
+
+
+def promises_the_same(before: Project, plan: Project) -> bool:
+    """Whether a plan leaves durations, dates, links, chains, buffers and zones as they are.
+
+    Names, people, and the order in which things are listed may differ.
+    """
+
+    def promise(project: Project) -> tuple[object, ...]:
+        tasks = {
+            task.id: (task.duration, task.planned_start, task.planned_finish, task.not_before) for task in project.tasks
+        }
+        return (
+            project.start_date,
+            project.calendar,
+            project.zones,
+            tasks,
+            Counter(project.network.links),
+            {chain.id: chain for chain in project.chains},
+            {buffer.id: buffer for buffer in project.buffers},
+        )
+
+    return promise(before) == promise(plan)

@@ -135,9 +135,12 @@ class Calendar:
         """The date of a coordinate as a finish: a boundary is the closing of the day before it."""
         return self._days.at(self._finish_index(coordinate))
 
-    def due_date(self, coordinate: float) -> date:
-        """The date of a planned finish: its finish date, for a milestone at the project's start that day itself."""
-        return self.start_date(coordinate) if abs(coordinate) <= NOISE else self.finish_date(coordinate)
+    def working_date(self, instant: datetime) -> date:
+        """The working day of an instant, the next one where the instant lies after closing or on a day off."""
+        day = self.local_date(instant)
+        if not self.is_working(day):
+            return self._days.at(self._days.before(day))
+        return day if instant <= self.closing(day) else self._days.at(self._days.before(day) + 1)
 
     def local_date(self, instant: datetime) -> date:
         """The calendar date of an instant in the project's time zone."""

@@ -1,16 +1,18 @@
 """Which tasks make the critical chain, and which feed it: read off a schedule and the links that hold it together.
 
 The critical chain is the longest path through precedence and resource links alike (Goldratt, Critical Chain, 1997):
-from the last finish backwards, over links that leave no gap. Everything else feeds it: each feeding chain runs
-backwards from a task whose successors are on chains already, over the predecessor that leaves the least room.
+from the last finish backwards, over links that leave no gap, and where a date opens one, over it to the predecessor
+that finished last. Everything else feeds it: each feeding chain runs backwards from a task whose successors are on
+chains already, over the predecessor that leaves the least room.
 """
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from itertools import pairwise
 
 from chainbell.rules.forecast import start_bound
 from chainbell.rules.identity import id_order
-from chainbell.rules.model import Chain, ChainKind, Task
+from chainbell.rules.model import Chain, ChainKind, HostId, Task
 from chainbell.rules.network import Network
 
 NOISE = 1e-6
@@ -67,25 +69,45 @@ def find_chains(
 def _critical_chain(
     tasks: Sequence[Task], network: Network, start: Sequence[float], finish: Sequence[float]
 ) -> list[int]:
-    """Back from the last finish over links that bind, preferring the longer predecessor."""
+    """Back from the last finish over links that bind, preferring the longer predecessor.
+
+    Of several that finish last it ends in one that nothing follows, so that a finish milestone is on it.
+    """
 
     def preferred(position: int) -> tuple[float, tuple[bool, int, str]]:
         return -tasks[position].duration, id_order(tasks[position].id)
 
     end = max(finish)
-    position = min((p for p in range(len(tasks)) if finish[p] >= end - NOISE), key=preferred)
+    last = [position for position in range(len(tasks)) if finish[position] >= end - NOISE]
+    position = min(last, key=lambda p: (bool(network.successors[p]), *preferred(p)))
     path = [position]
-    while True:
+    while network.predecessors[position]:
         duration = finish[position] - start[position]
-        binding = [
-            edge[0]
-            for edge in network.predecessors[position]
-            if start_bound(edge, duration, start, finish) >= start[position] - NOISE
-        ]
+        edges = network.predecessors[position]
+        binding = [edge[0] for edge in edges if start_bound(edge, duration, start, finish) >= start[position] - NOISE]
+        held_until = tasks[position].not_before
+        if not binding and (held_until is None or held_until < start[position] - NOISE):
+            break  # nothing holds the task but the project's own start
         if not binding:
-            return path[::-1]
+            latest = max(finish[edge[0]] for edge in edges)
+            binding = [edge[0] for edge in edges if finish[edge[0]] >= latest - NOISE]
         position = min(binding, key=preferred)
         path.append(position)
+    return path[::-1]
+
+
+def gaps(
+    chain: Chain, tasks: Sequence[Task], network: Network, start: Sequence[float], finish: Sequence[float]
+) -> list[tuple[HostId, HostId, float]]:
+    """Where a date holds a chain open: a task, the next one, and the working days between them."""
+    found = []
+    for before, after in pairwise(chain.tasks):
+        position = network.positions[after]
+        duration = finish[position] - start[position]
+        bound = max(start_bound(edge, duration, start, finish) for edge in network.predecessors[position])
+        if bound < start[position] - NOISE:
+            found.append((before, after, start[position] - bound))
+    return found
 
 
 def _feeding_path(

@@ -1,11 +1,17 @@
-"""What a new baseline changes: one line for each field of the plan that differs."""
+"""A baseline as it was planned, as a document to keep; and what the next one changes, a line for each field."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from chainbell.rules.model import Buffer, Chain, HostId, Milestone, Project, Task
+from chainbell.rules.model import Buffer, Chain, Link, Milestone, Person, Project, Task
+from chainbell.rules.payload import wire
+
+Fields = Mapping[str, Any]
+Outline = Mapping[str, Any]
+"""A plan in the wire form of plan documents, JSON-ready, with everything spelt out that was derived for it: `project`,
+`tasks` with their planned dates, `links` with those of resources, `chains`, `buffers`, `milestones`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,73 +23,95 @@ class Difference:
     after: Any
 
 
-def differences(before: Project, after: Project) -> tuple[Difference, ...]:
-    """What the plan of `after` changes against that of `before`, reports and statuses left aside."""
-    found = [
-        *_named("project", _heading(before), _heading(after)),
-        *_listed("tasks", _tasks(before), _tasks(after)),
-        *_listed("links", _links(before), _links(after)),
-        *_listed("chains", _by_id(before.chains, _chain), _by_id(after.chains, _chain)),
-        *_listed("buffers", _by_id(before.buffers, _buffer), _by_id(after.buffers, _buffer)),
-        *_listed("milestones", _by_id(before.milestones, _milestone), _by_id(after.milestones, _milestone)),
-    ]
-    return tuple(found)
-
-
-Fields = Mapping[str, Any]
+def outline(project: Project) -> dict[str, Any]:
+    """The plan of a project, reports and statuses left aside."""
+    return {
+        "project": _heading(project),
+        "tasks": [_task(project, task) for task in project.tasks],
+        "links": [_link(link) for link in project.network.links],
+        "chains": [_chain(chain) for chain in project.chains],
+        "buffers": [_buffer(buffer) for buffer in project.buffers],
+        "milestones": [_milestone(milestone) for milestone in project.milestones],
+    }
 
 
 def _heading(project: Project) -> Fields:
     calendar = project.calendar
     return {
         "name": project.name,
-        "startDate": project.start_date,
-        "targetEndDate": project.target_end_date,
-        "manager": project.manager and project.manager.id,
-        "workingDays": sorted(calendar.working_days),
-        "holidays": sorted(calendar.holidays),
-        "hours": [f"{opens:%H:%M}-{closes or time(0):%H:%M}" for opens, closes in calendar.hours],
-        "timeZone": calendar.time_zone,
-        "zones": asdict(project.zones),
+        "startDate": wire(project.start_date),
+        "targetEndDate": wire(project.target_end_date),
+        "manager": _person(project.manager),
+        "calendar": {
+            "workingDays": sorted(calendar.working_days),
+            "holidays": sorted(wire(day) for day in calendar.holidays),
+            "hours": [[f"{opens:%H:%M}", _closing(closes)] for opens, closes in calendar.hours],
+            "timeZone": calendar.time_zone,
+        },
+        "zones": wire(project.zones),
+        **wire(project.options),
     }
 
 
-def _tasks(project: Project) -> dict[Any, Fields]:
-    calendar = project.calendar
-
-    def fields(task: Task) -> Fields:
-        return {
-            "name": task.name,
-            "duration": task.duration,
-            "plannedStart": calendar.start_date(task.planned_start),
-            "plannedFinish": calendar.due_date(task.planned_finish),
-            "assignedTo": task.assigned_to and task.assigned_to.id,
-        }
-
-    return {task.id: fields(task) for task in project.tasks}
+def _closing(closes: time | None) -> str:
+    return "24:00" if closes is None else f"{closes:%H:%M}"
 
 
-def _links(project: Project) -> dict[Any, Fields]:
+def _task(project: Project, task: Task) -> Fields:
     return {
-        f"{link.predecessor} {link.type} {link.successor}": {"lag": link.lag, "resource": link.resource}
-        for link in project.network.links
+        "id": task.id,
+        "name": task.name,
+        "duration": task.duration,
+        "plannedStart": wire(project.calendar.start_date(task.planned_start)),
+        "plannedFinish": wire(project.due_date(task)),
+        "startNoEarlierThan": task.not_before,
+        "assignedTo": _person(task.assigned_to),
+    }
+
+
+def _person(person: Person | None) -> Fields | None:
+    return None if person is None else {"id": person.id, "name": person.name, "email": person.email}
+
+
+def _link(link: Link) -> Fields:
+    return {
+        "from": link.predecessor,
+        "to": link.successor,
+        "type": link.type.value,
+        "lag": link.lag,
+        "resource": link.resource,
     }
 
 
 def _chain(chain: Chain) -> Fields:
-    return {"kind": chain.kind, "tasks": list(chain.tasks), "joins": chain.joins}
+    return {"id": chain.id, "kind": chain.kind.value, "tasks": list(chain.tasks), "joins": chain.joins}
 
 
 def _buffer(buffer: Buffer) -> Fields:
-    return {"chain": buffer.chain, "size": buffer.size, "measure": buffer.measure}
+    return {"id": buffer.id, "chain": buffer.chain, "size": buffer.size, "measure": buffer.measure.value}
 
 
 def _milestone(milestone: Milestone) -> Fields:
-    return {"name": milestone.name, "plannedDate": milestone.planned_date}
+    return {"id": milestone.id, "name": milestone.name, "plannedDate": wire(milestone.planned_date)}
 
 
-def _by_id(items: Iterable[Any], fields: Any) -> dict[HostId, Fields]:
-    return {item.id: fields(item) for item in items}
+def differences(before: Outline, after: Outline) -> tuple[Difference, ...]:
+    """What one outline changes against another; of people their ids count, in fields that both have."""
+    found = list(_named("project", _flat(before.get("project", {})), _flat(after.get("project", {}))))
+    for name in ("tasks", "links", "chains", "buffers", "milestones"):
+        found += _listed(name, _by_key(name, before.get(name, ())), _by_key(name, after.get(name, ())))
+    return tuple(found)
+
+
+def _flat(heading: Fields) -> Fields:
+    """The calendar's fields beside the project's own."""
+    return {key: value for key, value in heading.items() if key != "calendar"} | dict(heading.get("calendar") or {})
+
+
+def _by_key(name: str, items: Sequence[Fields]) -> dict[Any, Fields]:
+    if name == "links":
+        return {f"{link['from']} {link.get('type', 'FS')} {link['to']}": link for link in items}
+    return {item["id"]: item for item in items}
 
 
 def _listed(name: str, before: Mapping[Any, Fields], after: Mapping[Any, Fields]) -> Iterator[Difference]:
@@ -97,7 +125,13 @@ def _listed(name: str, before: Mapping[Any, Fields], after: Mapping[Any, Fields]
             yield Difference(f"{name}[{key}]", None, dict(fields))
 
 
-def _named(name: str, before: Fields, after: Fields) -> Iterator[Difference]:
+def _named(name: str, before: Fields, after: Fields) -> Iterable[Difference]:
     for key, value in before.items():
-        if value != after[key]:
-            yield Difference(f"{name}.{key}", value, after[key])
+        if key in after:
+            old, new = _compared(key, value), _compared(key, after[key])
+            if old != new:
+                yield Difference(f"{name}.{key}", old, new)
+
+
+def _compared(key: str, value: Any) -> Any:
+    return value.get("id") if key in ("assignedTo", "manager") and isinstance(value, Mapping) else value

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
-from chainbell.rules.buffers import Assessment
+from chainbell.rules.assessment import Assessment
 from chainbell.rules.events import CATALOGUE
 from chainbell.rules.identity import id_order
-from chainbell.rules.model import HostId, Latch, LatchKey, Project
+from chainbell.rules.model import HostId, Latch, LatchKey, Project, ProjectStatus
 from chainbell.rules.payload import wire
 from chainbell.rules.transition import Cause, Firing, Rule, Transition
 
@@ -77,7 +77,10 @@ def evaluate(
                 moved = True
             events.append(_event(step, rule, firing, occurrence))
     kept = MappingProxyType(latches) if moved else after.latches
-    evaluated = replace(after, latches=kept, evaluated_at=step.evaluated_at)
+    red = after.red_tasks
+    if after.status is ProjectStatus.ACTIVE and step.red_tasks != red:
+        red = step.red_tasks
+    evaluated = replace(after, latches=kept, red_tasks=red, evaluated_at=step.evaluated_at)
     return Evaluation(evaluated, tuple(events), step.assessment)
 
 

@@ -1,8 +1,9 @@
 """The forward pass: when each task starts and finishes, from what is known now.
 
 A finished task keeps its actual dates. Work in progress finishes its remaining duration after it was last reported,
-never before now. A task on hold or not started begins now at the earliest, and when its links allow. All four link
-types hold, with lag; a cancelled task holds up nobody.
+never before now; work that stands still, on hold or in a frozen project, its remaining duration after now. A task that
+has not started begins now at the earliest, and when its links allow. All four link types hold, with lag; a cancelled
+task holds up nobody.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
     tasks, network = project.tasks, project.network
     count = len(tasks)
     start, finish, left, phases = [NEVER] * count, [NEVER] * count, [0.0] * count, [WAITING] * count
-    predecessors = network.predecessors
+    predecessors, stands_still = network.predecessors, project.stands_still
     for position in network.order:
         task = tasks[position]
         status = task.status
@@ -66,12 +67,8 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
         links = predecessors[position]
         if status is IN_PROGRESS or (status is ON_HOLD and task.started is not None):
             phases[position] = BEGUN
-            start[position] = begun = now if task.started is None else task.started
-            end = now + remaining
-            if status is IN_PROGRESS:
-                end = (begun if task.counted_from is None else task.counted_from) + remaining
-                if end < now:
-                    end = now
+            start[position] = now if task.started is None else task.started
+            end = own_finish(task, now, stands_still=stands_still)
             for other, kind, lag in links:
                 if kind is FF or kind is SF:
                     bound = (finish if kind is FF else start)[other] + lag
@@ -98,6 +95,15 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
         start[position] = begin
         finish[position] = begin + remaining
     return Forecast(now, start, finish, left, phases)
+
+
+def own_finish(task: Task, now: float, *, stands_still: bool) -> float:
+    """Where work that has begun ends by its own remaining duration, whatever its links ask for."""
+    remaining = task.duration if task.remaining is None else task.remaining
+    if task.status is ON_HOLD or stands_still:
+        return now + remaining
+    counted_from = task.counted_from if task.counted_from is not None else task.started
+    return now + remaining if counted_from is None else max(now, counted_from + remaining)
 
 
 def earliest_start(

@@ -54,6 +54,21 @@ class Measure(StrEnum):
     GAP = "gap"
 
 
+class Readiness(StrEnum):
+    """What makes a task ready: its dates and lags reached as well, or its predecessors alone (the literal rule)."""
+
+    DATES = "dates"
+    PREDECESSORS = "predecessors"
+
+
+class RemainingFrom(StrEnum):
+    """Where the remaining duration comes from: reports of it, or any report of a percentage (for hosts that have no
+    other)."""
+
+    REPORT = "report"
+    PERCENT = "percent"
+
+
 class ChainKind(StrEnum):
     CRITICAL = "critical"
     FEEDING = "feeding"
@@ -144,6 +159,18 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """Where a project asks for other rules than the usual ones.
+
+    With `inherited_red` task.red rings also for a task that was red already while it waited.
+    """
+
+    readiness: Readiness = Readiness.DATES
+    inherited_red: bool = False
+    remaining_from: RemainingFrom = RemainingFrom.REPORT
+
+
+@dataclass(frozen=True, slots=True)
 class Milestone:
     id: HostId
     name: str
@@ -169,7 +196,8 @@ class Project:
     """A project at one instant: its baseline, what has been reported, and the latches of the rules.
 
     `network` is the compiled form of `tasks` and `links`; it stays valid for as long as the baseline does.
-    `evaluated_at` is when the rules last saw this state (None: never).
+    `evaluated_at` is when the rules last saw this state (None: never). `red_tasks` are the unfinished tasks that were
+    above the red threshold at the last evaluation of this baseline while the project was Active.
     """
 
     account_id: HostId
@@ -187,15 +215,28 @@ class Project:
     manager: Person | None = None
     team_size: int | None = None
     zones: ZonePolicy = STATIC
+    options: Options = Options()
     baseline: int = 1
     revision: int = 0
     latches: Mapping[LatchKey, Latch] = field(default_factory=lambda: MappingProxyType({}))
+    red_tasks: frozenset[HostId] = frozenset()
     updated_at: datetime | None = None
     evaluated_at: datetime | None = None
 
     def position(self, task_id: HostId) -> int:
         """Where the task stands in `tasks`; raises KeyError for an id the project does not have."""
         return self.network.positions[task_id]
+
+    @property
+    def stands_still(self) -> bool:
+        """Work rests while the project is frozen."""
+        return self.status is ProjectStatus.FROZEN
+
+    def due_date(self, task: Task) -> date:
+        """The date of the task's planned finish; a task of no length is dated by its start."""
+        if task.duration == 0:
+            return self.calendar.start_date(task.planned_start)
+        return self.calendar.finish_date(task.planned_finish)
 
     @property
     def critical_chain(self) -> Chain:

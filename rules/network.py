@@ -16,13 +16,22 @@ class NetworkError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`order` lists task positions with every predecessor before its successors; ties keep the plan's own order."""
+    """`order` lists task positions with every predecessor before its successors; ties keep the plan's own order.
+
+    `ends` are the positions of the tasks whose finish no other task waits for (no FS or FF link leaves them).
+    """
 
     links: tuple[Link, ...]
     positions: dict[HostId, int]
     order: tuple[int, ...]
     predecessors: tuple[tuple[Edge, ...], ...]
     successors: tuple[tuple[Edge, ...], ...]
+    ends: tuple[int, ...]
+
+
+def holds_finish(kind: LinkType) -> bool:
+    """Whether a link of this type makes its successor wait for the predecessor's finish (SS and SF: for its start)."""
+    return kind is LinkType.FS or kind is LinkType.FF
 
 
 def compile_network(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
@@ -51,7 +60,14 @@ def compile_network(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
         names = " -> ".join(repr(tasks[position].id) for position in cycle)
         raise NetworkError(f"links: the tasks form a cycle: {names}")
     return Network(
-        tuple(links), positions, tuple(order), tuple(tuple(edges) for edges in before), tuple(tuple(e) for e in after)
+        tuple(links),
+        positions,
+        tuple(order),
+        tuple(tuple(edges) for edges in before),
+        tuple(tuple(edges) for edges in after),
+        tuple(
+            [position for position, edges in enumerate(after) if not any(holds_finish(kind) for _, kind, _ in edges)]
+        ),
     )
 
 

@@ -1,16 +1,28 @@
 """What a report does to a project: status, remaining duration and percent complete made consistent.
 
 Remaining duration counts from the last report of it or the last start of work, so a report of something else
-(a percentage, a name) does not move the forecast, and neither does the passing of time.
+(a percentage, a name) does not move the forecast, and neither does the passing of time. Work that stops, because it is
+put on hold or its project is frozen, keeps what it has done: what is left at that instant counts anew when it goes on.
 """
 
+from collections.abc import Container
 from dataclasses import replace
 from datetime import datetime
 from math import isfinite
 from typing import NamedTuple
 
 from chainbell.rules.calendar import Calendar
-from chainbell.rules.model import Deliverable, HostId, Milestone, Project, ProjectStatus, Task, TaskStatus
+from chainbell.rules.identity import other_form
+from chainbell.rules.model import (
+    Deliverable,
+    HostId,
+    Milestone,
+    Project,
+    ProjectStatus,
+    RemainingFrom,
+    Task,
+    TaskStatus,
+)
 
 
 class ReportError(ValueError):
@@ -24,6 +36,15 @@ class ReportError(ValueError):
 
 class StaleReportError(ReportError):
     """A report older than what is already known of its subject."""
+
+
+def work_left(task: Task, now: float, *, stands_still: bool) -> float:
+    """Working days of work left at the coordinate `now`: the remaining duration less what has been worked since it was
+    counted, where work goes on; `stands_still` says that the project is frozen."""
+    left = task.remaining_duration
+    if task.status is not TaskStatus.IN_PROGRESS or stands_still or task.counted_from is None:
+        return left
+    return max(0.0, min(left, task.counted_from + left - now))
 
 
 def report_task(
@@ -44,7 +65,7 @@ def report_task(
     than the task's last.
     """
     if task_id not in project.network.positions:
-        raise ReportError("taskId", f"project {project.id!r} has no task {task_id!r}")
+        raise ReportError("taskId", _no_such(project, "task", task_id, project.network.positions))
     position = project.position(task_id)
     task = project.tasks[position]
     if remaining is not None and not (isfinite(remaining) and remaining >= 0):
@@ -61,9 +82,13 @@ def report_task(
         updated_at=at if task.updated_at is None else max(at, task.updated_at),
         revision=task.revision + 1,
     )
+    if remaining is None and percent is not None and project.options.remaining_from is RemainingFrom.PERCENT:
+        remaining = task.duration * (1 - percent / 100)
     if target == TaskStatus.COMPLETED:
         revised = _finish(revised, now, at)
     else:
+        if remaining is None and target is TaskStatus.ON_HOLD and task.status is TaskStatus.IN_PROGRESS:
+            remaining = work_left(task, now, stands_still=project.stands_still)
         revised = _work(task, revised, now, remaining, percent)
     tasks = list(project.tasks)
     tasks[position] = revised
@@ -93,7 +118,7 @@ def _finish(task: Task, now: float, at: datetime) -> Task:
 def _work(before: Task, task: Task, now: float, remaining: float | None, percent: float | None) -> Task:
     """Fills in what an unfinished (or cancelled) task's report left open."""
     if task.is_unfinished and (
-        before.is_complete or before.remaining == 0 or before.percent == 100
+        before.is_complete or before.percent == 100
     ):  # reopened: whatever was not reported is derived from the rest
         if percent is None:
             share = 0.0 if remaining is None or not task.duration else 1 - remaining / task.duration
@@ -124,12 +149,12 @@ class Report(NamedTuple):
     finished: float | None = None
 
 
-def carried_over(task: Task, done: Report, calendar: Calendar) -> Task:
+def carried_over(task: Task, done: Report, calendar: Calendar, data_date: float) -> Task:
     """The planned task with what has been done of it before chainbell knew it.
 
     What is left open is derived: an actual finish completes the task, an actual start or a percentage begins it, a
     percentage gives the remaining duration, and dates that are missing are the planned ones. The remaining duration
-    counts from where the work done has brought the task: its start plus the rest of its duration.
+    counts from the plan's data date (a coordinate), from the start of work where that is later.
     """
     if not any(value is not None for value in done):
         return task
@@ -158,18 +183,34 @@ def carried_over(task: Task, done: Report, calendar: Calendar) -> Task:
         remaining=remaining,
         percent=percent,
         started=started,
-        counted_from=started + max(0.0, task.duration - remaining),
+        counted_from=max(started, data_date),
     )
 
 
 def report_project(project: Project, at: datetime, status: ProjectStatus, *, allow_stale: bool = False) -> Project:
-    """The project with a new status; raises StaleReportError for a report older than the project's last."""
+    """The project with a new status; raises StaleReportError for a report older than the project's last.
+
+    Freezing stops the work in progress, any other status lets it go on.
+    """
     if project.updated_at is not None and at < project.updated_at and not allow_stale:
         raise StaleReportError(
             "at", f"{at.isoformat()} is before the project's last update, {project.updated_at.isoformat()}"
         )
     latest = at if project.updated_at is None else max(at, project.updated_at)
-    return replace(project, status=status, updated_at=latest, revision=project.revision + 1)
+    tasks = project.tasks
+    if (status is ProjectStatus.FROZEN) != project.stands_still:
+        turn = _resumed if project.stands_still else _stopped
+        now = project.calendar.coordinate(at)
+        tasks = tuple([turn(task, now) if task.status is TaskStatus.IN_PROGRESS else task for task in tasks])
+    return replace(project, status=status, tasks=tasks, updated_at=latest, revision=project.revision + 1)
+
+
+def _stopped(task: Task, now: float) -> Task:
+    return task._replace(remaining=work_left(task, now, stands_still=False))
+
+
+def _resumed(task: Task, now: float) -> Task:
+    return task._replace(counted_from=now if task.counted_from is None else max(task.counted_from, now))
 
 
 def report_milestone(
@@ -181,7 +222,7 @@ def report_milestone(
     """
     by_id = {milestone.id: number for number, milestone in enumerate(project.milestones)}
     if milestone_id not in by_id:
-        raise ReportError("milestoneId", f"project {project.id!r} has no milestone {milestone_id!r}")
+        raise ReportError("milestoneId", _no_such(project, "milestone", milestone_id, by_id))
     number = by_id[milestone_id]
     milestone = project.milestones[number]
     merged = {deliverable.id: deliverable for deliverable in (*milestone.deliverables, *deliverables)}
@@ -190,3 +231,9 @@ def report_milestone(
     )
     milestones = (*project.milestones[:number], achieved, *project.milestones[number + 1 :])
     return replace(project, milestones=milestones)
+
+
+def _no_such(project: Project, kind: str, subject: HostId, known: Container[HostId]) -> str:
+    other = other_form(subject)
+    hint = f"; it has one with the id {other!r}" if other is not None and other in known else ""
+    return f"project {project.id!r} has no {kind} {subject!r}{hint}"

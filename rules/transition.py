@@ -7,9 +7,14 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
-from chainbell.rules.buffers import Assessment, TaskConsumption, assess
-from chainbell.rules.forecast import FS, OVER, SS, WAITING, tail_step
+from chainbell.rules.assessment import Assessment, assess
+from chainbell.rules.dates import ForecastDates
+from chainbell.rules.lateness import Inheritance, driving_path, inheritance, overrun
 from chainbell.rules.model import HostId, LinkType, Person, Project, Task, TaskStatus
+from chainbell.rules.progress import work_left
+from chainbell.rules.readiness import ready_tasks
+from chainbell.rules.tails import TaskConsumption
+from chainbell.rules.zones import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,18 @@ class Transition:
         return self.assessment.tasks[self.after.position(task.id)]
 
     def earlier_consumption(self, task: Task) -> float:
-        """The task's consumption (percent) at the last evaluation; 0 if there was none or it had no such task."""
+        """The task's consumption (percent) at the last evaluation; 0 if there was none, or no such task to be done."""
         if self.before is None or self.earlier is None or task.id not in self.before.network.positions:
             return 0.0
-        return self.earlier.tasks[self.before.position(task.id)].percent
+        position = self.before.position(task.id)
+        return self.earlier.tasks[position].percent if self.before.tasks[position].is_unfinished else 0.0
+
+    def left_before(self, task: Task) -> float:
+        """Working days that were left, at the instant of the change, of a task as it was before it."""
+        if self.before is None:
+            return task.remaining_duration
+        now = self.before.calendar.coordinate(self.now)
+        return work_left(task, now, stands_still=self.before.stands_still)
 
     def hits_critical_chain(self, task: Task) -> bool:
         """The task is on the critical chain, or its delay reaches the project buffer."""
@@ -101,53 +114,49 @@ class Transition:
     @cached_property
     def ready(self) -> list[bool]:
         """By task position: not started, and nothing holds up the start any more."""
-        tasks, phase = self.after.tasks, self.assessment.forecast.phase
-        predecessors = self.after.network.predecessors
-        found = [False] * len(tasks)
-        for position, its_phase in enumerate(phase):
-            if its_phase is not WAITING:
-                continue
-            for other, kind, _ in predecessors[position]:
-                if (kind is FS and phase[other] < OVER) or (kind is SS and _waits_to_start(tasks[other])):
-                    break
-            else:
-                found[position] = tasks[position].status is TaskStatus.NOT_STARTED
-        return found
+        return ready_tasks(self.after, self.assessment.forecast)
 
-    def is_under_way(self, position: int) -> bool:
-        """Somebody can act on the task at this position: it is in progress or ready to start."""
-        return self.ready[position] or self.after.tasks[position].status is TaskStatus.IN_PROGRESS
+    def is_actionable(self, position: int) -> bool:
+        """Somebody can act on the task at this position: it is ready to start, in progress or on hold."""
+        return self.ready[position] or self.after.tasks[position].status in (TaskStatus.IN_PROGRESS, TaskStatus.ON_HOLD)
+
+    @cached_property
+    def red_tasks(self) -> frozenset[HostId]:
+        """The unfinished tasks that are above the red threshold now, whether somebody can act on them or not."""
+        tasks, zones = self.after.tasks, self.after.zones
+        return frozenset(
+            [
+                tasks[position].id
+                for position, share in enumerate(self.assessment.tasks)
+                if share.percent > zones.task_red
+                and zones.task_zone(share.percent) is Zone.RED
+                and tasks[position].is_unfinished
+            ]
+        )
+
+    @cached_property
+    def dates(self) -> ForecastDates:
+        """The forecast of the project after the change as dates."""
+        return ForecastDates(self.after, self.assessment, self.evaluated_at)
 
     def due_date(self, task: Task) -> date:
-        return self.after.calendar.due_date(task.planned_finish)
+        return self.after.due_date(task)
 
     def estimated_completion(self, task: Task) -> date | None:
         """The forecast finish as a date; None for a cancelled task."""
-        finish = self.assessment.forecast.finish[self.after.position(task.id)]
-        return None if finish != finish else self.after.calendar.finish_date(finish)
+        return self.dates.completion(task.id)
+
+    def overrun(self, task: Task) -> float:
+        """Working days that the task itself runs over its planned duration; 0 or less for one that keeps it."""
+        return overrun(self.after, self.assessment, self.after.position(task.id))
+
+    def inheritance(self, task: Task) -> Inheritance:
+        """The delay with which the task starts, and from whom it comes."""
+        return inheritance(self.after, self.assessment, self.after.position(task.id))
 
     def driving_path(self, task: Task) -> list[HostId]:
         """The chain of tasks over which this one's delay reaches the buffer it takes most of."""
-        share = self.task_consumption(task)
-        path = [task.id]
-        position = self.after.position(task.id)
-        ahead = self.assessment.forecast
-        while True:
-            held = [
-                (step, edge[0])
-                for edge in self.after.network.successors[position]
-                if (step := tail_step(ahead, position, edge)) is not None
-                and abs(ahead.finish[position] + step - ahead.finish[edge[0]]) < 1e-6
-                and self.assessment.tasks[edge[0]].buffer is not None
-            ]
-            if not held or share.buffer is None:
-                return path
-            position = max(held)[1]
-            path.append(self.after.tasks[position].id)
-
-
-def _waits_to_start(task: Task) -> bool:
-    return task.is_unfinished and task.started is None
+        return driving_path(self.after, self.assessment, self.after.position(task.id))
 
 
 @dataclass(frozen=True, slots=True)

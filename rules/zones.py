@@ -24,7 +24,8 @@ class ZonePolicy:
     With policy `static` the thresholds are constant: yellow from `yellow`, red strictly above `red`. With policy
     `fever` both are straight lines over chain completion x (0..100), yellow and red at or above their line, given by
     their values at x = 0 and x = 100. Task zones are static under both. `margin` is how far below a threshold
-    consumption must fall before an alarm is armed again.
+    consumption must fall before an alarm is armed again: so many points, or one working day of the buffer where that
+    is more; with 0 the threshold alone decides.
     """
 
     policy: str = "static"
@@ -44,8 +45,12 @@ class ZonePolicy:
         for yellow, red in pairs:
             if not 0 <= yellow < red <= 1000:
                 raise ValueError(f"zones: yellow must lie below red, both within 0..1000; got {yellow:g} and {red:g}")
-        if not 0 <= self.margin <= min(self.yellow, self.task_red):
-            raise ValueError(f"zones.margin: {self.margin:g} is not within 0 and the thresholds")
+        highest = self.yellow if self.policy == "static" else max(self.fever_yellow)
+        if not 0 <= self.margin <= min(highest, self.task_red):
+            raise ValueError(
+                f"zones.margin: {self.margin:g} is not within 0 and {min(highest, self.task_red):g}, below which the "
+                "thresholds leave it no room"
+            )
 
     def project_thresholds(self, completion: float) -> tuple[float, float]:
         """The yellow and red thresholds for a project at this chain completion (percent, clamped to 0..100)."""
@@ -64,12 +69,24 @@ class ZonePolicy:
     def task_zone(self, consumption: float) -> Zone:
         return zone(consumption, self.task_yellow, self.task_red)
 
+    def is_recovered(self, consumption: float, threshold: float, size: float) -> bool:
+        """Whether an alarm at this threshold of a buffer of `size` working days is armed again: consumption has fallen
+        below the threshold less the margin, or nothing is consumed any more."""
+        if consumption <= NOISE:
+            return True
+        margin = self.margin
+        if margin > 0:
+            margin = max(margin, 100.0 / size) if size > 0 else float("inf")
+        return consumption < threshold - margin - NOISE
+
 
 STATIC = ZonePolicy()
 
 
 def zone(consumption: float, yellow: float, red: float) -> Zone:
-    """Green below `yellow`, red strictly above `red`, yellow between; all in percent."""
+    """Green below `yellow`, red strictly above `red`, yellow between; all in percent. Nothing consumed is green."""
+    if consumption <= NOISE:
+        return Zone.GREEN
     if consumption > red + NOISE:
         return Zone.RED
     return Zone.YELLOW if consumption >= yellow - NOISE else Zone.GREEN

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
 
@@ -14,26 +14,42 @@ CHANGES, EVENTS = table(ChangeRow), table(EventRow)
 _ADD_CHANGE = insert(CHANGES).returning(CHANGES.c.key)
 _ADD_CHANGES = insert(CHANGES).returning(CHANGES.c.key, sort_by_parameter_order=True)
 _ADD_EVENTS = insert(EVENTS)
-_FIND_CHANGE = select(CHANGES.c.key).where(
+_FIND_CHANGE = select(CHANGES.c.key, CHANGES.c.digest).where(
     CHANGES.c.project_key == bindparam("project_key"), CHANGES.c.change_id == bindparam("change_id")
 )
 
 
-def find_change(connection: Connection, project_key: int, change_id: str) -> int | None:
-    """The key of a change of this id that was applied before; None if there was none."""
-    key: int | None = connection.scalar(_FIND_CHANGE, {"project_key": project_key, "change_id": change_id})
-    return key
+class FoundChange(NamedTuple):
+    """A change that was applied before; `digest` of its content is None where it was applied before those were kept."""
+
+    key: int
+    digest: str | None
 
 
-def add_changes(
-    connection: Connection, changes: Sequence[tuple[int, str | None, str, datetime, dict[str, Any]]]
-) -> list[int]:
-    """Keeps accepted changes (project key, change id, kind, instant, body) and returns their keys in this order.
+class NewChange(NamedTuple):
+    """An accepted change: what it says happened `at`, and when it was told."""
+
+    project_key: int
+    change_id: str | None
+    kind: str
+    at: datetime
+    recorded_at: datetime
+    body: dict[str, Any]
+    digest: str
+
+
+def find_change(connection: Connection, project_key: int, change_id: str) -> FoundChange | None:
+    """The change of this id that was applied before; None if there was none."""
+    row = connection.execute(_FIND_CHANGE, {"project_key": project_key, "change_id": change_id}).first()
+    return None if row is None else FoundChange(*row)
+
+
+def add_changes(connection: Connection, changes: Sequence[NewChange]) -> list[int]:
+    """Keeps accepted changes and returns their keys in this order.
 
     Raises IntegrityError if one of this id was kept meanwhile.
     """
-    names = ("project_key", "change_id", "kind", "at", "body")
-    rows = [dict(zip(names, change, strict=True)) for change in changes]
+    rows = [change._asdict() for change in changes]
     if len(rows) == 1:
         return list(connection.scalars(_ADD_CHANGE, rows[0]))
     return list(connection.scalars(_ADD_CHANGES, rows))

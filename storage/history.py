@@ -29,8 +29,21 @@ _LAST_POINT = (
 )
 
 
-def keep_baseline(connection: Connection, key: int, number: int, made_at: datetime, plan: dict[str, Any]) -> None:
-    connection.execute(insert(BASELINES).values(project_key=key, number=number, made_at=made_at, plan=plan))
+class KeptBaseline(NamedTuple):
+    """A baseline: the plan document as it was given, and the plan as it was planned, with the notes made on it.
+
+    `planned` and `notes` are None in databases from before they were kept.
+    """
+
+    number: int
+    made_at: datetime
+    plan: dict[str, Any]
+    planned: dict[str, Any] | None
+    notes: list[str] | None
+
+
+def keep_baseline(connection: Connection, key: int, baseline: KeptBaseline) -> None:
+    connection.execute(insert(BASELINES).values(project_key=key, **baseline._asdict()))
 
 
 def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] | None:
@@ -40,11 +53,11 @@ def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] |
     return plan
 
 
-def baselines(connection: Connection, key: int) -> list[tuple[int, datetime, dict[str, Any]]]:
-    """Number, instant and plan document of every baseline, the first one first."""
-    columns = (BASELINES.c.number, BASELINES.c.made_at, BASELINES.c.plan)
+def baselines(connection: Connection, key: int) -> list[KeptBaseline]:
+    """Every baseline, the first one first."""
+    columns = (BASELINES.c[name] for name in KeptBaseline._fields)
     rows = connection.execute(select(*columns).where(BASELINES.c.project_key == key).order_by(BASELINES.c.number))
-    return [(row.number, row.made_at, row.plan) for row in rows]
+    return [KeptBaseline(*row) for row in rows]
 
 
 def fever_point(project: Project, seen: Assessment) -> FeverPoint:
@@ -52,10 +65,12 @@ def fever_point(project: Project, seen: Assessment) -> FeverPoint:
     return FeverPoint(project.baseline, seen.completion, seen.project.consumption, seen.zone.value)
 
 
-def add_fever_points(connection: Connection, key: int, points: Sequence[tuple[datetime, FeverPoint]]) -> None:
-    """Keeps points of the chart; the caller leaves out those that did not move."""
+def add_fever_points(
+    connection: Connection, key: int, recorded_at: datetime, points: Sequence[tuple[datetime, FeverPoint]]
+) -> None:
+    """Keeps points of the chart, told at the instant `recorded_at`; the caller leaves out those that did not move."""
     if points:
-        rows = [{"project_key": key, "at": at, **point._asdict()} for at, point in points]
+        rows = [{"project_key": key, "at": at, "recorded_at": recorded_at, **p._asdict()} for at, p in points]
         connection.execute(insert(FEVER_POINTS), rows)
 
 
@@ -78,7 +93,9 @@ def last_points(connection: Connection, keys: Sequence[int]) -> dict[int, FeverP
 
 
 def fever_points(connection: Connection, key: int) -> list[dict[str, Any]]:
-    """The fever chart's trail, oldest first: at, baseline, completion and consumption in percent, zone."""
-    columns = [FEVER_POINTS.c[name] for name in ("at", "baseline", "completion", "consumption", "zone")]
-    rows = connection.execute(select(*columns).where(FEVER_POINTS.c.project_key == key).order_by(FEVER_POINTS.c.key))
+    """The fever chart's trail in order of `at`: when each point was recorded, baseline, completion and consumption in
+    percent, zone."""
+    columns = [FEVER_POINTS.c[name] for name in ("at", "recorded_at", "baseline", "completion", "consumption", "zone")]
+    in_order = (FEVER_POINTS.c.at, FEVER_POINTS.c.key)
+    rows = connection.execute(select(*columns).where(FEVER_POINTS.c.project_key == key).order_by(*in_order))
     return [dict(row) for row in rows.mappings()]

@@ -13,12 +13,16 @@ from chainbell.rules import (
     Link,
     LinkType,
     Milestone,
+    Options,
     Person,
     Project,
+    Readiness,
+    RemainingFrom,
     Task,
     TaskStatus,
     ZonePolicy,
 )
+from chainbell.rules.identity import id_order
 
 STATUSES = {status.value: status for status in TaskStatus}
 LINK_TYPES = {kind.value: kind for kind in LinkType}
@@ -71,6 +75,7 @@ def state_columns(project: Project) -> dict[str, Any]:
     return {
         "status": project.status.value,
         "revision": project.revision,
+        "red_tasks": sorted(project.red_tasks, key=id_order),
         "updated_at": project.updated_at,
         "evaluated_at": project.evaluated_at,
     }
@@ -92,6 +97,7 @@ def plan_columns(project: Project) -> dict[str, Any]:
             "time_zone": calendar.time_zone,
         },
         "zones": asdict(project.zones),
+        "options": asdict(project.options),
         "baseline": project.baseline,
     }
 
@@ -136,6 +142,14 @@ def milestone_columns(after: Project) -> list[dict[str, Any]]:
 def milestone_from(row: Any) -> Milestone:
     deliverables = tuple(Deliverable(**deliverable) for deliverable in row.deliverables)
     return Milestone(row.id, row.name, row.planned_date, deliverables, row.achieved_at)
+
+
+def options_from(kept: Any) -> Options:
+    """A project's options; rows from before there were any have none."""
+    if not kept:
+        return Options()
+    readiness, remaining_from = Readiness(kept["readiness"]), RemainingFrom(kept["remaining_from"])
+    return Options(readiness, kept["inherited_red"], remaining_from)
 
 
 def zones_from(kept: Any) -> ZonePolicy:

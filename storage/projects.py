@@ -29,6 +29,7 @@ from chainbell.storage.mapping import (
     calendar_from,
     link_from,
     milestone_from,
+    options_from,
     task_from,
     zones_from,
 )
@@ -181,6 +182,14 @@ def count_by_status(connection: Connection) -> dict[str, int]:
     return {row.status: row[1] for row in rows}
 
 
+def id_of(connection: Connection, key: int) -> HostId:
+    """The host's id of the project in this row; raises LookupError if the row is gone."""
+    found: HostId | None = connection.scalar(select(PROJECTS.c.id).where(PROJECTS.c.key == key))
+    if found is None:
+        raise LookupError(f"there is no project with the key {key}")
+    return found
+
+
 def versions(connection: Connection, keys: Sequence[int], *, lock: bool = False) -> list[Located]:
     """The current versions of these rows, in the order of their keys."""
     query = select(PROJECTS.c.key, PROJECTS.c.version).where(PROJECTS.c.key.in_(keys)).order_by(PROJECTS.c.key)
@@ -262,9 +271,11 @@ def _project(
         manager=known.get(head.manager_id),
         team_size=head.team_size,
         zones=zones_from(head.zones),
+        options=options_from(head.options),
         baseline=head.baseline,
         revision=head.revision,
         latches=MappingProxyType(latches),
+        red_tasks=frozenset(head.red_tasks or ()),
         updated_at=head.updated_at,
         evaluated_at=head.evaluated_at,
     )

@@ -115,7 +115,13 @@ def rewrite(connection: Connection, project_key: int, scrubbed: Callable[[Any], 
     `encode` gives a delivery's bytes anew from its document and the bytes that it had.
     """
     changed = 0
-    for rows, column in ((BASELINES, "plan"), (CHANGES, "body"), (EVENTS, "data"), (EVENTS, "why")):
+    for rows, column in (
+        (BASELINES, "plan"),
+        (BASELINES, "planned"),
+        (CHANGES, "body"),
+        (EVENTS, "data"),
+        (EVENTS, "why"),
+    ):
         keys = list(rows.primary_key.columns)
         query = select(*keys, rows.c[column]).where(rows.c.project_key == project_key)
         for *key, document in connection.execute(query).all():

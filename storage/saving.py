@@ -3,14 +3,14 @@
 Statements are built once; only their parameters differ from call to call.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from random import randrange
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
-from chainbell.rules import Latch, Project
+from chainbell.rules import Project
 from chainbell.storage.mapping import milestone_columns, plan_columns, state_columns, task_columns
 from chainbell.storage.tables import (
     BufferRow,
@@ -76,7 +76,7 @@ def save(connection: Connection, key: int, version: int, before: Project | None,
         _write_tasks(connection, key, before, after)
         if before.milestones is not after.milestones:
             _replace(connection, MilestoneRow, key, milestone_columns(after))
-    _write_latches(connection, key, {} if before is None else before.latches, after)
+    _write_latches(connection, key, before, after)
 
 
 def _replace(connection: Connection, kind: type[Kept], key: int, rows: list[dict[str, Any]]) -> None:
@@ -133,23 +133,26 @@ def _write_tasks(connection: Connection, key: int, before: Project, after: Proje
         connection.execute(_UPDATE_TASK, changed if len(changed) > 1 else changed[0])
 
 
-def _write_latches(connection: Connection, key: int, before: Mapping[Any, Latch], after: Project) -> None:
-    if before is after.latches:
+def _write_latches(connection: Connection, key: int, before: Project | None, after: Project) -> None:
+    """A new baseline's latches replace those that are there, so that what the old one has fired holds nothing up."""
+    known = {} if before is None else before.latches
+    if known is after.latches:
         return
-    if before and not after.latches:
+    if before is not None and before.baseline != after.baseline:
         connection.execute(delete(LATCHES).where(LATCHES.c.project_key == key))
-    changed = [(name, latch) for name, latch in after.latches.items() if before.get(name) != latch]
-    known = [(name, latch) for name, latch in changed if name in before]
-    if known:
-        names = [
-            {"at_key": key, "at_event": event, "at_subject": subject, "fired": latch.count, "armed": latch.armed}
-            for (event, subject), latch in known
-        ]
-        connection.execute(_UPDATE_LATCH, names)
+        known = {}
+    changed = [(name, latch) for name, latch in after.latches.items() if known.get(name) != latch]
+    moved = [
+        {"at_key": key, "at_event": event, "at_subject": subject, "fired": latch.count, "armed": latch.armed}
+        for (event, subject), latch in changed
+        if (event, subject) in known
+    ]
+    if moved:
+        connection.execute(_UPDATE_LATCH, moved)
     rows = [
         {"project_key": key, "event": event, "subject": subject, "fired": latch.count, "armed": latch.armed}
         for (event, subject), latch in changed
-        if (event, subject) not in before
+        if (event, subject) not in known
     ]
     if rows:
         connection.execute(insert(LATCHES), rows)

@@ -71,6 +71,8 @@ class ProjectRow(Kept, table=True):
     team_size: int | None
     calendar: dict[str, Any] = Field(sa_type=JSON)
     zones: dict[str, Any] = Field(sa_type=JSON)
+    options: dict[str, Any] | None = Field(sa_type=JSON)
+    red_tasks: list[Any] | None = Field(sa_type=JSON)
     baseline: int
     revision: int
     version: int
@@ -86,12 +88,17 @@ class PersonRow(Kept, table=True):
 
 
 class BaselineRow(Kept, table=True):
-    """The plan document of each baseline, kept when a re-plan brings the next."""
+    """Each baseline: the plan document as it was given; and as it was planned, dates, chains, buffers, with the notes.
+
+    `planned` and `notes` are null in rows from before they were kept.
+    """
 
     project_key: int = _project_key()
     number: int = Field(primary_key=True)
     made_at: datetime = Field(sa_type=Instant)
     plan: dict[str, Any] = Field(sa_type=JSON)
+    planned: dict[str, Any] | None = Field(sa_type=JSON)
+    notes: list[Any] | None = Field(sa_type=JSON)
 
 
 class TaskRow(Kept, table=True):
@@ -170,13 +177,17 @@ class FeverPointRow(Kept, table=True):
     project_key: int = Field(foreign_key=f"{QUALIFIED}project.key", ondelete="CASCADE", index=True)
     baseline: int
     at: datetime = Field(sa_type=Instant)
+    recorded_at: datetime | None = Field(sa_type=Instant)
     completion: float
     consumption: float
     zone: str
 
 
 class ChangeRow(Kept, table=True):
-    """Every accepted change; `change_id` makes it idempotent within its project."""
+    """Every accepted change; `change_id` makes it idempotent within its project, `digest` tells another content.
+
+    `at` is when it happened, `recorded_at` when it was told.
+    """
 
     __table_args__ = (UniqueConstraint("project_key", "change_id"),)
 
@@ -185,6 +196,8 @@ class ChangeRow(Kept, table=True):
     change_id: str | None = Field(max_length=255)
     kind: str
     at: datetime = Field(sa_type=Instant)
+    recorded_at: datetime | None = Field(sa_type=Instant)
+    digest: str | None = Field(max_length=64)
     body: dict[str, Any] = Field(sa_type=JSON)
 
 

@@ -34,7 +34,7 @@ def line_plan(
 
 
 def line_project(*durations: float, **options: Any) -> Project:
-    return project_of(read_plan(line_plan(*durations, **options)))
+    return project_of(read_plan(line_plan(*durations, **options)), MONDAY)
 
 
 def task_update(task_id: int | str, at: str, project_id: int | str = 1, **fields: Any) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def reevaluate(
     for project_id, reason in report.refused:
         print(f"chainbell: project {project_id}: {reason}", file=sys.stderr)
     if not as_json:
-        fired = "would fire" if dry_run else "fired"
+        fired = "would fire, nothing is kept" if report.dry_run else "fired"
         print(f"{report.projects} projects evaluated as of {wire_instant(at)}; {report.events} events {fired}")
     if report.refused:
         raise typer.Exit(1)

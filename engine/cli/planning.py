@@ -1,7 +1,7 @@
 """`load`, `plan`: plan files of all formats into projects, or onto the screen."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,9 +50,10 @@ def load(
     """Loads a plan, or re-plans a project that is there already; says what was read, dropped, derived and changed."""
     imported = _imported(file, account, project, start, solver, buffers)
     document = read_plan(imported.document)
-    planned = plan_project(document)
+    made_at = datetime.now(UTC) if at is None else at.astimezone()
+    planned = plan_project(document, made_at)
     with open_engine(context) as engine:
-        fired = engine.load(document, at=None if at is None else at.astimezone())
+        fired = engine.load(document, at=made_at)
         baselines = engine.baselines(document.project.id, account=document.account_id)
     _print_read(file.name, imported, document, planned)
     newest = baselines[-1]
@@ -77,7 +78,7 @@ def plan(
     """Shows what would be planned: dates by precedence alone, slack, planned dates, chains, buffers; keeps nothing."""
     imported = _imported(file, account, project, start, solver, buffers)
     document = read_plan(imported.document)
-    planned = plan_project(document)
+    planned = plan_project(document, datetime.now(UTC))
     rows = _task_rows(planned)
     if as_json:
         print_json(
@@ -166,7 +167,7 @@ def _task_rows(planned: Planned) -> list[dict[str, Any]]:
             "totalSlack": round(dates.slack(position), 6),
             "critical": dates.is_critical(position),
             "plannedStart": calendar.start_date(task.planned_start).isoformat(),
-            "plannedFinish": calendar.due_date(task.planned_finish).isoformat(),
+            "plannedFinish": project.due_date(task).isoformat(),
             "chain": chain_of.get(task.id),
         }
         for position, task in enumerate(project.tasks)

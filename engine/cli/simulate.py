@@ -15,7 +15,7 @@ from chainbell.engine.cli.fever_chart import fever_chart
 from chainbell.engine.engine import Engine
 from chainbell.engine.listener import listening
 from chainbell.engine.reasons import reason
-from chainbell.engine.simulation import Scenario, read_scenario, run_scenario, unmet
+from chainbell.engine.simulation import Scenario, read_scenario, run_scenario, scenario_clock, unmet
 from chainbell.engine.status import ProjectReport
 from chainbell.rules import Event
 
@@ -36,7 +36,8 @@ def simulate(
     scenario = read_scenario(file)
     with TemporaryDirectory(prefix="chainbell-") as folder:
         settings = DeliverySettings(guard=LOOPBACK_ALLOWED)
-        with Engine(f"sqlite:///{Path(folder) / 'simulation.db'}", delivery=settings) as engine:
+        database, clock = f"sqlite:///{Path(folder) / 'simulation.db'}", scenario_clock(scenario)
+        with Engine(database, delivery=settings, clock=clock) as engine:
             fired, undelivered = asyncio.run(_run(engine, scenario, as_json, deliver_to, secret, listen))
             plan = scenario.plan
             report = engine.status(plan.project.id, account=plan.account_id)

@@ -1,7 +1,7 @@
 """project.early_warning: the project's zone leaves green upward.
 
-Fires also when it jumps over yellow, not on the way from red to yellow; armed again below the yellow threshold less
-the margin, or by a new baseline.
+Fires also when it jumps over yellow, not on the way from red to yellow, and not once everything that the project buffer
+protects is finished; armed again below the yellow threshold less the margin, or by a new baseline.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,9 @@ from datetime import date
 
 from chainbell.rules.model import HostId, ProjectStatus, Task
 from chainbell.rules.payload import TaskShare, shown
+from chainbell.rules.recommendations import recommendations
 from chainbell.rules.transition import Decision, Firing, Rearm, Rule, Transition
-from chainbell.rules.zones import NOISE, Zone
+from chainbell.rules.zones import Zone
 
 LISTED = 5
 """How many of the driving tasks a warning lists."""
@@ -19,7 +20,7 @@ LISTED = 5
 
 @dataclass(frozen=True, slots=True)
 class ProjectEarlyWarning:
-    """`days_late` is calendar days behind the target end date, 0 where there is none."""
+    """`days_late` is calendar days behind the target end date, without one behind the baseline's promise."""
 
     project_id: HostId
     project_name: str
@@ -39,13 +40,10 @@ def decide(step: Transition) -> Iterator[Decision]:
     yellow, red = project.zones.project_thresholds(now.completion)
     consumption = now.project.consumption
     armed = project.id not in step.silenced("project.early_warning")
-    if not armed and consumption < yellow - project.zones.margin - NOISE:
+    if not armed and project.zones.is_recovered(consumption, yellow, now.project.buffer.size):
         yield Rearm(project.id)
-    if not armed or now.zone == Zone.GREEN:
+    if not armed or now.zone is Zone.GREEN or now.project.is_done:
         return
-    projected = project.calendar.finish_date(now.projected_finish)
-    target = project.target_end_date
-    late = 0 if target is None else max(0, (projected - target).days)
     drivers = _drivers(step)
     listed = tuple(TaskShare(task.id, task.name, shown(percent)) for task, percent in drivers[:LISTED])
     payload = ProjectEarlyWarning(
@@ -53,11 +51,11 @@ def decide(step: Transition) -> Iterator[Decision]:
         project.name,
         now.zone,
         shown(consumption),
-        projected,
-        target,
-        late,
+        step.dates.projected,
+        project.target_end_date,
+        step.dates.days_late(),
         listed,
-        _recommendations(step, drivers, late),
+        recommendations(step, drivers),
     )
     why = {
         "threshold": red if now.zone == Zone.RED else yellow,
@@ -77,33 +75,9 @@ def _drivers(step: Transition) -> list[tuple[Task, float]]:
     drivers = [
         (step.after.tasks[position], share.percent)
         for position, share in enumerate(step.assessment.tasks)
-        if share.percent > 0 and step.is_under_way(position)
+        if share.percent > 0 and step.is_actionable(position)
     ]
     return sorted(drivers, key=lambda driver: -driver[1])
-
-
-def _recommendations(step: Transition, drivers: list[tuple[Task, float]], late: int) -> tuple[str, ...]:
-    """What the state itself suggests: where the buffer goes, whose load it is, whether the date still holds."""
-    advice = []
-    for task, percent in drivers[:2]:
-        left = f"{task.remaining_duration:g} working days left"
-        who = f" ({task.assigned_to.name})" if task.assigned_to else ""
-        advice.append(
-            f"Add capacity to {task.name}{who}, or cut its scope: it takes {percent:.1f} % of a buffer, {left}"
-        )
-    load: dict[str, float] = {}
-    for task in step.after.tasks:
-        if task.is_unfinished and task.assigned_to:
-            load[task.assigned_to.name] = load.get(task.assigned_to.name, 0.0) + task.remaining_duration
-    driving = {task.assigned_to.name for task, _ in drivers if task.assigned_to}
-    if driving:
-        name = min(driving, key=lambda name: (-load[name], name))
-        advice.append(f"Free {name} from other work: {load[name]:g} working days of this project are assigned there")
-    if late:
-        advice.append(
-            f"Agree on a recovery plan or a new date: at this rate the target is missed by {late} calendar days"
-        )
-    return tuple(advice)
 
 
 RULE = Rule("project.early_warning", ProjectEarlyWarning, decide, latched=True)

@@ -1,9 +1,14 @@
-"""task.duration_changed: a change reports a remaining duration other than the current one."""
+"""task.duration_changed: a change reports a remaining duration other than the current one.
+
+The current one is the one that was reported last, and also what is left of it after the work since: the same number
+again, days later, is a slip.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from chainbell.rules.calendar import NOISE
 from chainbell.rules.model import HostId, Person
 from chainbell.rules.payload import shown
 from chainbell.rules.transition import Firing, Rule, Transition
@@ -11,6 +16,9 @@ from chainbell.rules.transition import Firing, Rule, Transition
 
 @dataclass(frozen=True, slots=True)
 class TaskDurationChanged:
+    """Durations are working days; `previous_remaining_duration` is what was reported before, and what was left of it
+    where the same is reported again."""
+
     task_id: HostId
     task_name: str
     project_id: HostId
@@ -29,15 +37,19 @@ def decide(step: Transition) -> Iterator[Firing]:
         return
     task_id, reported = step.cause.reported_remaining
     for old, new in step.changed_tasks:
-        previous = old.remaining_duration
-        if new.id != task_id or reported != new.remaining_duration or previous == reported:
+        if new.id != task_id or reported != new.remaining_duration:
             continue
+        previous = old.remaining_duration
+        if abs(previous - reported) <= NOISE:
+            previous = step.left_before(old)
+            if abs(previous - reported) <= NOISE:
+                continue
         payload = TaskDurationChanged(
             new.id,
             new.name,
             step.after.id,
             step.after.name,
-            previous,
+            round(previous, 6),
             reported,
             step.cause.by,
             step.now,

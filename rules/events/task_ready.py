@@ -1,17 +1,23 @@
-"""task.ready: nothing holds up a task's start any more; once per task and baseline, in Active projects only."""
+"""task.ready: nothing holds up a task's start any more; once per task and baseline, in Active projects only.
+
+Predecessors are over, and lags and dates are reached (see `readiness.py`), so the passing of time alone can bring it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from chainbell.rules.model import HostId, Person, ProjectStatus
-from chainbell.rules.payload import Predecessor
+from chainbell.rules.payload import Predecessor, shown
 from chainbell.rules.transition import Firing, Rule, Transition
 
 
 @dataclass(frozen=True, slots=True)
 class TaskReady:
-    """`predecessors` are those that could hold up the start, in plan order."""
+    """`predecessors` are those that could hold up the start, in plan order.
+
+    `status` is the zone of `bufferConsumption`, which the task has inherited where it is not green.
+    """
 
     task_id: HostId
     task_name: str
@@ -24,6 +30,8 @@ class TaskReady:
     ready_at: datetime
     predecessors: tuple[Predecessor, ...]
     critical_chain_impact: bool
+    buffer_consumption: float
+    status: str
 
 
 def decide(step: Transition) -> Iterator[Firing]:
@@ -34,6 +42,7 @@ def decide(step: Transition) -> Iterator[Firing]:
         if not is_ready or task.id in fired:
             continue
         before = list(step.start_predecessors(task))
+        consumption = step.task_consumption(task).percent
         payload = TaskReady(
             task.id,
             task.name,
@@ -46,8 +55,16 @@ def decide(step: Transition) -> Iterator[Firing]:
             step.now,
             tuple(Predecessor(other.id, other.name, other.finished_at) for other in before),
             step.hits_critical_chain(task),
+            shown(consumption),
+            step.after.zones.task_zone(consumption),
         )
-        yield Firing(task.id, payload, {"predecessors": [other.id for other in before]})
+        inherited = step.inheritance(task)
+        why = {
+            "predecessors": [other.id for other in before],
+            "inheritedDelay": round(inherited.days, 6),
+            "inheritedFrom": list(inherited.sources),
+        }
+        yield Firing(task.id, payload, why)
 
 
 RULE = Rule("task.ready", TaskReady, decide, latched=True)

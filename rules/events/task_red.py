@@ -1,17 +1,20 @@
 """task.red: a task takes more than 90 % of a buffer downstream of it.
 
-Fires for a ready or in-progress task of an Active project when its consumption is strictly above the policy's
-`task_red`; armed again at or below that less the margin, when the task is over, or by a new baseline.
+Fires for a task of an Active project that somebody can act on (ready, in progress, on hold) when its consumption is
+strictly above the policy's `task_red`, and it has turned red or runs over its own planned duration. A task that was red
+already while it waited has inherited that from others, who have rung; its task.ready says so. Armed again below the
+threshold less the margin, when the task is over, or by a new baseline.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from chainbell.rules.model import HostId, Person, ProjectStatus
+from chainbell.rules.calendar import NOISE
+from chainbell.rules.model import HostId, Person, ProjectStatus, Task
 from chainbell.rules.payload import shown
+from chainbell.rules.tails import TaskConsumption
 from chainbell.rules.transition import Decision, Firing, Rearm, Rule, Transition
-from chainbell.rules.zones import NOISE, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +36,55 @@ def decide(step: Transition) -> Iterator[Decision]:
     if project.status != ProjectStatus.ACTIVE:
         return
     silenced = step.silenced("task.red")
+    sizes = {buffer.id: buffer.size for buffer in project.buffers}
     for task_id in silenced:
+        if task_id not in project.network.positions:
+            continue
         task = project.tasks[project.position(task_id)]
-        consumption = step.task_consumption(task).percent if task.is_unfinished else 0.0
-        if consumption <= zones.task_red - zones.margin + NOISE:
+        share = step.task_consumption(task)
+        size = project.project_buffer.size if share.buffer is None else sizes[share.buffer]
+        if not task.is_unfinished or zones.is_recovered(share.percent, zones.task_red, size):
             yield Rearm(task_id)
-    red = zones.task_red
     for position, share in enumerate(step.assessment.tasks):
-        consumption = share.percent
-        if consumption <= red or not step.is_under_way(position):
+        if share.percent <= zones.task_red or not step.is_actionable(position):
             continue
         task = project.tasks[position]
-        if task.id in silenced or zones.task_zone(consumption) != Zone.RED:
-            continue
-        before = step.earlier_consumption(task)
-        payload = TaskRed(
-            task.id,
-            task.name,
-            project.id,
-            project.name,
-            task.assigned_to,
-            shown(consumption),
-            task.remaining_duration,
-            step.due_date(task),
-            zones.task_zone(before),
-            step.hits_critical_chain(task),
-        )
-        why = {
-            "threshold": zones.task_red,
-            "before": before,
-            "after": consumption,
-            "buffer": share.buffer,
-            "drivingPath": step.driving_path(task),
-        }
-        yield Firing(task.id, payload, why)
+        if task.id not in silenced and task.id in step.red_tasks and _is_its_own(step, task):
+            yield _firing(step, task, share)
+
+
+def _is_its_own(step: Transition, task: Task) -> bool:
+    """Whether the task has turned red, or runs over its own duration; what waited in red has inherited it."""
+    has_turned = task.id not in step.after.red_tasks
+    return has_turned or step.after.options.inherited_red or step.overrun(task) > NOISE
+
+
+def _firing(step: Transition, task: Task, share: TaskConsumption) -> Firing:
+    zones, before = step.after.zones, step.earlier_consumption(task)
+    payload = TaskRed(
+        task.id,
+        task.name,
+        step.after.id,
+        step.after.name,
+        task.assigned_to,
+        shown(share.percent),
+        task.remaining_duration,
+        step.due_date(task),
+        zones.task_zone(before),
+        step.hits_critical_chain(task),
+    )
+    inherited = step.inheritance(task)
+    why = {
+        "threshold": zones.task_red,
+        "before": before,
+        "after": share.percent,
+        "buffer": share.buffer,
+        "drivingPath": step.driving_path(task),
+        "overrun": round(max(0.0, step.overrun(task)), 6),
+        "inheritedDelay": round(inherited.days, 6),
+        "inheritedFrom": list(inherited.sources),
+    }
+    return Firing(task.id, payload, why)
 
 
 RULE = Rule("task.red", TaskRed, decide, latched=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect
 
 from chainbell.storage.tables import METADATA, PREFIX, SCHEMA
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision."""
 FIRST = "0001"
 """The revision of databases from before revisions were kept."""

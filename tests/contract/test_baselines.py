@@ -1,6 +1,7 @@
 """Plans kept: derived ones whole, old baselines beside the new, a way back from a report of the far future."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from chainbell.engine import Engine, InvalidInputError
 from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import project_of
-from chainbell.storage import projects
+from chainbell.storage import generate_key, projects
 from tests.plans import MONDAY, line_plan, task_update
 
 
@@ -40,7 +41,7 @@ DERIVED = {
 
 def test_a_derived_plan_is_kept_whole(engine: Engine) -> None:
     engine.load(DERIVED, at=MONDAY)
-    planned = project_of(read_plan(DERIVED))
+    planned = project_of(read_plan(DERIVED), MONDAY)
     assert stored(engine) == replace(planned, latches={})
     assert [link.resource for link in stored(engine).network.links] == [None, "dev"]
 
@@ -65,10 +66,19 @@ def test_every_baseline_is_kept_and_says_what_it_changed(engine: Engine) -> None
     assert set(changes) == {"tasks[2].duration", "buffers[PB].size", *moved}
 
 
-def test_a_new_baseline_brings_back_a_project_that_a_report_moved_into_the_future(engine: Engine) -> None:
+def test_a_change_of_a_wrong_year_is_refused(engine: Engine) -> None:
     engine.load(line_plan(), at=MONDAY)
-    engine.apply(task_update(1, "2090-01-01T09:00:00Z", status="InProgress"))
-    assert engine.status(1).as_of.year == 2090
+    with pytest.raises(InvalidInputError, match=r"at: .* lies more than a day ahead of the clock"):
+        engine.apply(task_update(1, "2090-01-01T09:00:00Z", status="InProgress"))
+    with pytest.raises(InvalidInputError, match="at: "):
+        engine.load(line_plan(), at=MONDAY.replace(year=2090))
+    engine.apply(task_update(1, (engine.now() + timedelta(hours=23)).isoformat(), status="InProgress"))
+
+
+def test_a_new_baseline_brings_back_a_project_that_a_report_moved_on(engine: Engine) -> None:
+    engine.load(line_plan(), at=MONDAY)
+    engine.apply(task_update(1, "2026-01-01T09:00:00Z", status="InProgress"))
+    assert engine.status(1).as_of.year == 2026
     engine.load(line_plan(5, 10, 6), at=MONDAY)
     engine.apply(task_update(1, "2025-03-04T09:00:00Z", status="InProgress", remainingDuration=5, allowStale=True))
     assert engine.status(1).as_of.year == 2025
@@ -82,7 +92,12 @@ def test_a_preview_knows_what_was_applied(engine: Engine) -> None:
     assert engine.preview({"kind": "plan", "at": "2025-03-03T09:00:00Z", "plan": line_plan()}) == []
 
 
-def test_one_project_that_cannot_be_evaluated_does_not_hold_up_the_others(engine: Engine) -> None:
+def test_one_project_that_cannot_be_evaluated_does_not_hold_up_the_others(database_url: str) -> None:
+    with Engine(database_url, keys=[generate_key()], clock=lambda: MONDAY.replace(year=2199, day=14)) as engine:
+        _one_ends_beyond_all_dates(engine)
+
+
+def _one_ends_beyond_all_dates(engine: Engine) -> None:
     engine.load(line_plan(project_id=1), at=MONDAY)
     engine.load(line_plan(project_id=2, buffer=10), at=MONDAY)
     engine.load(line_plan(*[99_000] * 21, project_id="far", status="Planning"), at=MONDAY)  # ends in the year 9994

@@ -5,12 +5,16 @@ from datetime import UTC, datetime, timedelta
 from time import sleep
 
 import pytest
+from sqlalchemy import update
 
-from chainbell.engine import Engine, InvalidInputError
+from chainbell.engine import Engine, EvaluationError, InvalidInputError
 from chainbell.engine.batch import ChunkReport
-from chainbell.rules import Event
+from chainbell.rules import CATALOGUE, Event, Firing, Rule, Transition
+from chainbell.storage import generate_key
+from chainbell.storage.tables import ProjectRow, table
 from tests.plans import MONDAY, line_plan, task_update
 
+FAR = datetime(2199, 3, 14, tzinfo=UTC)
 LATE = datetime(2025, 3, 21, 17, tzinfo=UTC)
 """Three weeks on: a line of tasks that nobody has begun is late by all of them."""
 
@@ -86,14 +90,60 @@ def test_what_another_writer_changes_meanwhile_is_evaluated_as_it_then_is(engine
     assert [event.name for event in engine.events(2)].count("task.red") == 1
 
 
-def test_a_project_that_cannot_be_evaluated_is_reported_and_the_others_are_done(engine: Engine) -> None:
+def test_a_project_that_cannot_be_evaluated_is_reported_and_the_others_are_done(database_url: str) -> None:
+    with Engine(database_url, keys=[generate_key()], clock=lambda: FAR) as engine:
+        _one_ends_beyond_all_dates(engine)
+
+
+def _one_ends_beyond_all_dates(engine: Engine) -> None:
     portfolio(engine, 2)
     engine.load(line_plan(*[99_000] * 21, project_id="far", status="Active"), at=MONDAY)
-    report = engine.reevaluate(datetime(2199, 3, 14, tzinfo=UTC))
+    report = engine.reevaluate(FAR)
     assert report.projects == 3
     assert [project for project, _ in report.refused] == ["far"]
     assert "beyond all dates" in report.refused[0][1]
-    assert engine.count_to_reevaluate(datetime(2199, 3, 14, tzinfo=UTC)) == 1
+    assert engine.count_to_reevaluate(FAR) == 1
+
+
+def test_a_rule_that_fails_on_one_project_holds_up_nobody(database_url: str) -> None:
+    """Whatever goes wrong in the rules, in the batch or in a tick for all, is told of that project alone."""
+
+    def decide(step: Transition) -> list[Firing]:
+        if step.after.id == 2 and step.now >= LATE:
+            raise KeyError("gone")
+        return []
+
+    rules = (*CATALOGUE, Rule("project.of_the_host", tuple, decide))
+    with Engine(database_url, keys=[generate_key()], rules=rules) as engine:
+        portfolio(engine, 3)
+        report = engine.reevaluate(LATE)
+        assert report.refused == ((2, "KeyError: 'gone'"),)
+        assert {event.project_id for event in engine.events(name="task.red")} == {1, 3}
+        later = (LATE + timedelta(days=30)).isoformat()
+        engine.apply({"kind": "clock", "at": later})
+        assert engine.status(3).as_of > LATE
+        with pytest.raises(EvaluationError, match="project 2 cannot be evaluated: KeyError"):
+            engine.apply({"kind": "clock", "at": later, "projectId": 2})
+
+
+def test_a_project_that_cannot_be_read_holds_up_nobody(engine: Engine) -> None:
+    portfolio(engine, 3)
+    with engine.database.write() as connection:
+        connection.execute(update(table(ProjectRow)).where(table(ProjectRow).c.id == 2).values(zones={"policy": "?"}))
+    report = engine.reevaluate(LATE)
+    assert [project for project, _ in report.refused] == [2]
+    assert {event.project_id for event in engine.events(name="task.red")} == {1, 3}
+    assert report.projects == 3
+
+
+def test_a_run_of_a_future_instant_is_a_dry_run(engine: Engine) -> None:
+    """A report of a wrong year would blind every project until then."""
+    portfolio(engine, 2)
+    before = kept(engine)
+    report = engine.reevaluate(engine.now() + timedelta(days=400))
+    assert (report.dry_run, report.events) == (True, 4)
+    assert kept(engine) == before
+    assert engine.count_to_reevaluate(LATE) == 2
 
 
 def test_what_cannot_be_asked_is_refused(engine: Engine) -> None:

@@ -14,15 +14,15 @@ from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import Planned, plan_project
 from chainbell.rules.schedule import instants
 from tests.e2e.commands import chainbell
+from tests.plans import MONDAY
 
 EXTERNAL = Path(__file__).parents[2] / "fixtures" / "external"
 SPACE = "{http://schemas.microsoft.com/project}"
-MONDAY = datetime(2025, 3, 3).date()  # noqa: DTZ001
 
 
 def planned(path: Path, **options: object) -> Planned:
-    imported = completed(import_plan(path.read_bytes(), path.name), path.name, MONDAY, planning=dict(options))
-    return plan_project(read_plan(imported.document))
+    imported = completed(import_plan(path.read_bytes(), path.name), path.name, MONDAY.date(), planning=dict(options))
+    return plan_project(read_plan(imported.document), MONDAY)
 
 
 def project_tasks(path: Path) -> Iterator[tuple[Path, Element]]:

@@ -23,7 +23,7 @@ REFERENCE_KEYS = {
     "project.frozen": "projectId projectName previousStatus newStatus changedBy changedAt reason",
     "project.status_changed": "projectId projectName previousStatus newStatus changedBy changedAt",
     "task.ready": "taskId taskName projectId projectName assignedTo plannedDuration remainingDuration dueDate readyAt "
-    "predecessors criticalChainImpact",
+    "predecessors criticalChainImpact bufferConsumption status",
     "task.completed": "taskId taskName projectId projectName completedBy completedAt plannedDuration actualDuration "
     "dueDate daysEarly bufferConsumption criticalChainImpact",
     "task.duration_changed": "taskId taskName projectId projectName previousRemainingDuration newRemainingDuration "

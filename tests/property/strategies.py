@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import project_of
 from chainbell.rules import Project, TaskStatus
+from tests.plans import MONDAY
 
 days = st.integers(0, 40).map(lambda quarters: quarters / 4)
 LINK_TYPES = ("FS", "FS", "FS", "SS", "FF", "SF")
@@ -82,7 +83,7 @@ def at_work(rng: Random, project: Project) -> Project:
 
 
 def random_project(rng: Random, largest: int = 9) -> Project:
-    return at_work(rng, project_of(read_plan(random_plan(rng, largest))))
+    return at_work(rng, project_of(read_plan(random_plan(rng, largest)), MONDAY))
 
 
 plans = st.randoms(use_true_random=False).map(random_plan)

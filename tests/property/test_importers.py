@@ -13,6 +13,7 @@ from chainbell.engine.importers import IMPORTERS, completed, import_plan
 from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import plan_project
 from tests.plan_files import SMALL
+from tests.plans import MONDAY
 
 NASTY = [
     b"", b"-1", b"0", b"1e308", b"NaN", b"Infinity", b"99999999999999999999", b"\x00", b"\xff\xfe", b"\n", b"\t", b'"',
@@ -23,7 +24,7 @@ NASTY = [
 
 def plan_from(data: bytes, name: str) -> None:
     imported = completed(import_plan(data, name), name, date(2025, 3, 3), account=1)
-    plan_project(read_plan(imported.document))
+    plan_project(read_plan(imported.document), MONDAY)
 
 
 @pytest.mark.parametrize("name", SMALL)

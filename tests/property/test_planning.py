@@ -13,11 +13,12 @@ from chainbell.engine.plans import Planned, plan_project, project_of
 from chainbell.rules.forecast import start_bound
 from chainbell.rules.levelling import level
 from chainbell.rules.schedule import forward, schedule
+from tests.plans import MONDAY
 from tests.property.strategies import contentions, random_contention
 
 
 def planned(document: dict[str, Any]) -> Planned:
-    return plan_project(read_plan(document))
+    return plan_project(read_plan(document), MONDAY)
 
 
 @given(contentions)
@@ -34,7 +35,7 @@ def test_no_resource_is_asked_for_more_than_it_has(document: dict[str, Any]) -> 
 @given(contentions)
 def test_the_resource_links_alone_hold_the_levelled_schedule_together(document: dict[str, Any]) -> None:
     """The longest path through both kinds of links gives the very dates of the serial scheme."""
-    plain = project_of(read_plan({**document, "planning": {**document["planning"], "levelling": "none"}}))
+    plain = project_of(read_plan({**document, "planning": {**document["planning"], "levelling": "none"}}), MONDAY)
     demands = [{r["id"]: r["units"] for r in task["resources"]} for task in document["tasks"]]
     capacity = {resource["id"]: resource["capacity"] for resource in document["resources"]}
     levelled = level(plain.tasks, plain.network, demands, capacity, priority=document["planning"]["priority"])
@@ -97,7 +98,7 @@ def test_slack_is_how_far_a_task_slips_before_the_project_s_end_moves() -> None:
     for _ in range(400):
         document = random_contention(rng)
         document["planning"]["levelling"] = "none"
-        project = project_of(read_plan(document))
+        project = project_of(read_plan(document), MONDAY)
         dates = schedule(project.tasks, project.network)
         end = max(dates.finish)
         for n, task in enumerate(project.tasks):

@@ -85,11 +85,14 @@ def slow_share(project: Project, position: int, states: tuple[BufferState, ...],
     finish = slow_forecast(project, now)[1][position]
     shares = [0.0]
     for number, state in enumerate(states):
-        if state.end is None or (number and state.is_done) or state.forecast_finish <= state.needed_finish:
+        if number and state.is_done:
             continue
-        tail = slow_tail(project, position, state.end, now)
-        if tail is not None:
-            shares.append(consumption(finish + tail - state.needed_finish, state.buffer.size))
+        for end in state.ends:
+            if slow_forecast(project, now)[1][end] <= state.needed_finish:
+                continue
+            tail = slow_tail(project, position, end, now)
+            if tail is not None:
+                shares.append(consumption(finish + tail - state.needed_finish, state.buffer.size))
     return max(shares)
 
 
@@ -130,7 +133,7 @@ def test_a_buffer_measured_on_the_gap_forgives_what_the_joined_task_slips_for_ot
         project, now = random_project(rng), rng.randint(0, 40) / 4
         for state in assess(project, now).buffers[1:]:
             assert state.chain.joins is not None
-            if state.buffer.measure != Measure.GAP or state.end is None:
+            if state.buffer.measure != Measure.GAP or not state.ends:
                 continue
             joined = project.position(state.chain.joins)
             members = set(state.chain.tasks)

@@ -3,14 +3,18 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from random import Random
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chainbell.delivery.javascript_json import compact
-from chainbell.rules import Calendar, Cause, Link, Measure, Project, assess, compile_network, evaluate
+from chainbell.engine.plan_documents import read_plan
+from chainbell.engine.plans import project_of
+from chainbell.rules import Calendar, Cause, Link, Measure, Project, TaskStatus, assess, compile_network, evaluate
 from chainbell.rules.zones import Zone, ZonePolicy
-from tests.property.strategies import days, projects
+from tests.plans import MONDAY
+from tests.property.strategies import at_work, days, projects, random_contention
 
 NOW = datetime(2025, 3, 10, 9, tzinfo=UTC)
 
@@ -21,10 +25,27 @@ def test_a_positive_project_consumption_is_the_largest_task_s_share_of_the_proje
 ) -> None:
     seen = assess(project, now)
     alone = assess(replace(project, buffers=(project.project_buffer,)), now)
-    end = seen.project.end
-    assume(end is not None and project.tasks[end].is_unfinished and seen.project.consumption > 0)
-    open_tasks = [n for n, task in enumerate(project.tasks) if task.is_unfinished]
-    assert abs(max(alone.tasks[n].percent for n in open_tasks) - seen.project.consumption) < 1e-6
+    assume(seen.project.consumption > 0)
+    holding = [n for n, task in enumerate(project.tasks) if task.is_unfinished or n in seen.project.ends]
+    assert abs(max(alone.tasks[n].percent for n in holding) - seen.project.consumption) < 1e-6
+
+
+@given(st.randoms(use_true_random=False), days)
+def test_a_derived_plan_that_ends_behind_its_promise_is_red(rng: Random, now: float) -> None:
+    """Whichever of its open ends it is, and whatever is cancelled meanwhile."""
+    document = random_contention(rng)
+    for link in document["links"]:
+        link["lag"] = abs(link["lag"])
+    project = at_work(rng, project_of(read_plan(document), MONDAY))
+    seen = assess(project, now)
+    promise = seen.project.baseline_finish + project.project_buffer.size
+    finishes = [
+        finish
+        for task, finish in zip(project.tasks, seen.forecast.finish, strict=True)
+        if task.status != TaskStatus.CANCELLED
+    ]
+    if max(finishes, default=0.0) > promise + 1e-6:
+        assert seen.zone == Zone.RED
 
 
 @given(projects, days, st.integers(0, 8), days)

@@ -8,9 +8,9 @@ import chainbell.storage
 
 def test_engine() -> None:
     assert chainbell.engine.__all__ == [
-        "BatchReport", "ChainbellError", "ConflictError", "Engine", "Housekeeping", "InvalidInputError", "Outcome",
-        "ProjectReport", "Retention", "StaleChange", "StorageError", "configure_logging", "read_change", "read_plan",
-        "run_dispatcher",
+        "BatchReport", "ChainbellError", "ConflictError", "Engine", "EvaluationError", "Housekeeping",
+        "InvalidInputError", "NotFoundError", "Outcome", "ProjectReport", "Retention", "StaleChange", "StorageError",
+        "configure_logging", "read_change", "read_plan", "run_dispatcher",
     ]  # fmt: skip
 
 
@@ -18,9 +18,9 @@ def test_rules() -> None:
     assert chainbell.rules.__all__ == [
         "CATALOGUE", "Assessment", "Buffer", "Calendar", "CalendarRangeError", "Cause", "Chain", "ChainKind",
         "Decision", "Deliverable", "Evaluation", "Event", "Firing", "HostId", "Latch", "Link", "LinkType", "Measure",
-        "Milestone", "Network", "NetworkError", "Person", "Project", "ProjectStatus", "Rearm", "ReportError", "Rule",
-        "StaleReportError", "Task", "TaskStatus", "Transition", "Zone", "ZonePolicy", "assess", "compile_network",
-        "evaluate", "report_milestone", "report_project", "report_task",
+        "Milestone", "Network", "NetworkError", "Options", "Person", "Project", "ProjectStatus", "Readiness", "Rearm",
+        "RemainingFrom", "ReportError", "Rule", "StaleReportError", "Task", "TaskStatus", "Transition", "Zone",
+        "ZonePolicy", "assess", "compile_network", "evaluate", "report_milestone", "report_project", "report_task",
     ]  # fmt: skip
 
 

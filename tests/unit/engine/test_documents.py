@@ -8,7 +8,7 @@ import pytest
 from chainbell.engine import InvalidInputError, read_change, read_plan
 from chainbell.engine.importers import read_json, read_yaml
 from chainbell.engine.plans import project_of
-from tests.plans import line_plan, task_update
+from tests.plans import MONDAY, line_plan, task_update
 
 AT = "2025-03-03T09:00:00Z"
 
@@ -64,7 +64,7 @@ DELETE = object()
 )
 def test_a_plan_that_cannot_be(path: str, value: Any, field: str, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=reason) as caught:
-        project_of(read_plan(with_field(path, value)))
+        project_of(read_plan(with_field(path, value)), MONDAY)
     assert caught.value.field == field
 
 
@@ -75,7 +75,7 @@ def test_a_plan_that_cannot_be(path: str, value: Any, field: str, reason: str) -
         (task_update(1, AT, remainingDuration=-2), "remainingDuration"),
         (task_update(1, AT, remainingDuration=float("nan")), "remainingDuration"),
         (task_update(1, "2025-03-03T09:00:00", percentComplete=1), "at"),
-        ({"kind": "task.update", "projectId": 1, "taskId": 1, "percentComplete": 1}, "at"),
+        ({"kind": "task.update", "projectId": 1, "taskId": 1, "percentComplete": 1, "at": None}, "at"),
         ({"kind": "task.update", "taskId": 1, "at": AT, "percentComplete": 1}, "projectId"),
         (task_update(1, "0001-01-01T00:00:00+14:00", percentComplete=1), "at"),
         (task_update(1, AT), "document"),

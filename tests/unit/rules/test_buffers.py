@@ -59,7 +59,7 @@ def test_the_gap_forgives_a_feeding_chain_what_the_joined_task_slips_by_itself(m
     plan["links"].append({"from": 7, "to": 2})
     plan["chains"].append({"id": "f", "kind": "feeding", "tasks": [7], "joins": 2})
     plan["buffers"].append({"id": "FB", "chain": "f", "size": 4, "measure": measure})
-    project = project_of(read_plan(plan))
+    project = project_of(read_plan(plan), MONDAY)
     project = report_task(project, 1, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=7)
     project = report_task(project, 7, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=4)
     assert assess(project, 0.0).buffers[1].consumption == consumed

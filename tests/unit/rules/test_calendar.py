@@ -72,9 +72,19 @@ def test_a_finish_at_a_break_is_before_it_and_a_start_after_it() -> None:
     assert WITH_BREAK.start_instant(1.0) == datetime(2025, 3, 4, 9, tzinfo=UTC)
 
 
-def test_a_milestone_at_the_project_s_start_is_due_that_day() -> None:
-    assert WITH_BREAK.due_date(0.0) == date(2025, 3, 3)
-    assert WITH_BREAK.due_date(1.0) == date(2025, 3, 3)
+@pytest.mark.parametrize(
+    ("instant", "day"),
+    [
+        (datetime(2025, 3, 7, 8, tzinfo=UTC), date(2025, 3, 7)),
+        (datetime(2025, 3, 7, 14, tzinfo=UTC), date(2025, 3, 7)),  # in the break
+        (datetime(2025, 3, 7, 19, tzinfo=UTC), date(2025, 3, 7)),
+        (datetime(2025, 3, 7, 19, 1, tzinfo=UTC), date(2025, 3, 10)),
+        (datetime(2025, 3, 8, 12, tzinfo=UTC), date(2025, 3, 10)),
+        (datetime(2025, 3, 10, 9, tzinfo=UTC), date(2025, 3, 10)),
+    ],
+)
+def test_the_working_day_of_an_instant_is_the_next_one_outside_working_time(instant: datetime, day: date) -> None:
+    assert WITH_BREAK.working_date(instant) == day
 
 
 def test_shifts_that_overlap_are_refused() -> None:

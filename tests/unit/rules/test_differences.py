@@ -4,14 +4,14 @@ from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import project_of
 from chainbell.rules import Latch, TaskStatus, report_task
 from chainbell.rules.baseline import replan
-from chainbell.rules.differences import Difference, differences
+from chainbell.rules.differences import Difference, differences, outline
 from tests.plans import MONDAY, line_plan, line_project
 
 
 def test_a_new_baseline_says_what_changed() -> None:
     plan = line_plan(5, 12, buffer=8)
     plan["project"]["targetEndDate"] = "2025-04-11"
-    changes = differences(line_project(5, 10, 5), project_of(read_plan(plan)))
+    changes = differences(outline(line_project(5, 10, 5)), outline(project_of(read_plan(plan), MONDAY)))
     fields = {change.field: (change.before, change.after) for change in changes}
     assert fields["tasks[2].duration"] == (10, 12)
     assert fields["tasks[3]"][1] is None
@@ -19,7 +19,7 @@ def test_a_new_baseline_says_what_changed() -> None:
     assert fields["chains[critical].tasks"] == ([1, 2, 3], [1, 2])
     assert fields["buffers[PB].size"] == (10, 8)
     assert "project.targetEndDate" in fields
-    assert differences(line_project(), line_project()) == ()
+    assert differences(outline(line_project()), outline(line_project())) == ()
     assert isinstance(changes[0], Difference)
 
 

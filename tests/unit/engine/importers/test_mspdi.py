@@ -9,6 +9,7 @@ from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import project_of
 from chainbell.rules import Project
 from tests.plan_files import mspdi, mspdi_link, mspdi_task
+from tests.plans import MONDAY
 
 
 def task(data: bytes, number: int = -1) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def task(data: bytes, number: int = -1) -> dict[str, Any]:
 
 
 def project(data: bytes) -> Project:
-    return project_of(read_plan(completed(read_mspdi(data, "p.xml"), "p.xml", date(2025, 3, 3)).document))
+    return project_of(read_plan(completed(read_mspdi(data, "p.xml"), "p.xml", date(2025, 3, 3)).document), MONDAY)
 
 
 def test_durations_count_in_days_of_the_project_calendar() -> None:

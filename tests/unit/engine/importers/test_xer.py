@@ -7,11 +7,12 @@ from chainbell.engine.importers import completed, read_xer
 from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import project_of
 from tests.plan_files import XER_CALENDAR, XER_LINKS, XER_TASKS, xer
+from tests.plans import MONDAY
 
 
 def test_tasks_links_calendar_and_progress_are_read() -> None:
     imported = read_xer(xer(XER_TASKS, XER_LINKS), "p.xer")
-    project = project_of(read_plan(completed(imported, "p.xer", date(2000, 1, 1)).document))
+    project = project_of(read_plan(completed(imported, "p.xer", date(2000, 1, 1)).document), MONDAY)
     assert (project.id, project.start_date) == ("BRIDGE", date(2025, 3, 3))
     assert project.calendar.holidays == {date(2025, 3, 5)}
     assert len(project.calendar.hours) == 2

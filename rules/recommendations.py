@@ -1,0 +1,53 @@
+"""What the state of a project itself suggests: where the buffer goes, what stands still, whose load it is."""
+
+from collections.abc import Sequence
+
+from chainbell.rules.calendar import NOISE
+from chainbell.rules.model import Task, TaskStatus
+from chainbell.rules.progress import work_left
+from chainbell.rules.transition import Transition
+
+TASKS = 2
+"""How many of the driving tasks are spoken of."""
+
+
+def recommendations(step: Transition, drivers: Sequence[tuple[Task, float]]) -> tuple[str, ...]:
+    """Sentences for people; `drivers` are the tasks that take the buffers with their percent, the largest first."""
+    advice = [_about(step, task, percent) for task, percent in drivers[:TASKS]]
+    load: dict[str, float] = {}
+    for task in step.after.tasks:
+        if task.is_unfinished and task.assigned_to:
+            load[task.assigned_to.name] = load.get(task.assigned_to.name, 0.0) + _left(step, task)
+    driving = {task.assigned_to.name for task, _ in drivers if task.assigned_to}
+    if driving:
+        name = min(driving, key=lambda name: (-load[name], name))
+        if load[name] > NOISE:
+            advice.append(f"Free {name} from other work: {_days(load[name])} of this project are assigned there")
+    late = step.dates.days_late()
+    if late:
+        due = "target" if step.after.target_end_date else "promise"
+        advice.append(
+            f"Agree on a recovery plan or a new date: at this rate the {due} is missed by {late} calendar "
+            f"day{'s' if late > 1 else ''}"
+        )
+    return tuple(advice)
+
+
+def _about(step: Transition, task: Task, percent: float) -> str:
+    who = f" ({task.assigned_to.name})" if task.assigned_to else ""
+    takes = f"it takes {percent:.1f} % of a buffer"
+    left = _left(step, task)
+    if task.status is TaskStatus.ON_HOLD:
+        return f"Get {task.name}{who} going again: it is on hold, {takes}, {_days(left)} left"
+    if left <= NOISE:
+        return f"Ask what is left of {task.name}{who}: it is past its own estimate, {takes}"
+    return f"Add capacity to {task.name}{who}, or cut its scope: {takes}, {_days(left)} left"
+
+
+def _left(step: Transition, task: Task) -> float:
+    return work_left(task, step.coordinate, stands_still=step.after.stands_still)
+
+
+def _days(days: float) -> str:
+    rounded = round(days, 2)
+    return f"{rounded:g} working day{'' if rounded == 1 else 's'}"
