@@ -32,7 +32,7 @@ from chainbell.rules.baseline import PlannedDates, with_planned_dates
 from chainbell.rules.chains import find_chains
 from chainbell.rules.levelling import LevellingError, level
 from chainbell.rules.progress import Report, carried_over
-from chainbell.rules.schedule import Schedule, forward, schedule
+from chainbell.rules.schedule import Schedule, as_reported, forward, schedule
 from chainbell.rules.sizing import METHODS
 
 
@@ -66,10 +66,7 @@ def plan_project(plan: PlanDocument, at: datetime) -> Planned:
     network = _compiled(tasks, links)
     check_chains(plan, set(network.positions))
     releases = {task_id: begin for task_id, (begin, _) in given.items() if begin is not None}
-    begun = [
-        task._replace(started=done.started, finished=done.finished) for task, done in zip(tasks, reports, strict=True)
-    ]
-    dates = schedule(begun, network, releases)
+    by_precedence = network
     notes: list[str] = []
     if plan.chains:
         chains = tuple(Chain(chain.id, chain.kind, chain.tasks, chain.joins) for chain in plan.chains)
@@ -86,6 +83,8 @@ def plan_project(plan: PlanDocument, at: datetime) -> Planned:
     if not buffers:
         buffers = _sized(plan, tasks, network, chains, notes)
     data_date = calendar.coordinate(at) if heading.status_date is None else _start(calendar, heading.status_date)
+    tasks = tuple(carried_over(task, done, calendar, data_date) for task, done in zip(tasks, reports, strict=True))
+    dates = schedule([as_reported(task) for task in tasks], by_precedence, releases)
     project = Project(
         account_id=plan.account_id,
         id=heading.id,
@@ -94,7 +93,7 @@ def plan_project(plan: PlanDocument, at: datetime) -> Planned:
         start_date=heading.start_date,
         target_end_date=heading.target_end_date,
         calendar=calendar,
-        tasks=tuple(carried_over(task, done, calendar, data_date) for task, done in zip(tasks, reports, strict=True)),
+        tasks=tasks,
         chains=chains,
         buffers=buffers,
         network=network,

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from chainbell.rules.calendar import Calendar
 from chainbell.rules.forecast import earliest_start
-from chainbell.rules.model import HostId, LinkType, Task
+from chainbell.rules.model import HostId, LinkType, Task, TaskStatus
 from chainbell.rules.network import Network
 
 NOISE = 1e-6
@@ -51,6 +51,17 @@ def schedule(tasks: Sequence[Task], network: Network, releases: Mapping[HostId, 
         late_finish[position] = latest
         late_start[position] = latest - duration
     return Schedule(tuple(start), tuple(finish), tuple(late_start), tuple(late_finish))
+
+
+def as_reported(task: Task) -> Task:
+    """The task with what is known of it: work under way ends its remaining duration after it was counted, of work that
+    has not begun the remaining duration is the duration."""
+    if task.status is TaskStatus.NOT_STARTED:
+        return task if task.remaining is None else task._replace(duration=task.remaining)
+    if not task.is_unfinished or task.started is None:
+        return task
+    counted_from = task.started if task.counted_from is None else task.counted_from
+    return task._replace(finished=counted_from + task.remaining_duration)
 
 
 def forward(

@@ -94,6 +94,11 @@ class Transition:
         position = self.before.position(task.id)
         return self.earlier.tasks[position].percent if self.before.tasks[position].is_unfinished else 0.0
 
+    def earlier_zone(self, task: Task) -> Zone:
+        """The task's zone at the last evaluation, by the thresholds of then."""
+        zones = self.after.zones if self.before is None else self.before.zones
+        return zones.task_zone(self.earlier_consumption(task))
+
     def left_before(self, task: Task) -> float:
         """Working days that were left, at the instant of the change, of a task as it was before it."""
         if self.before is None:

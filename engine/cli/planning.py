@@ -1,6 +1,6 @@
 """`load`, `plan`: plan files of all formats into projects, or onto the screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from chainbell.engine.cli.app import AsJson, account_id, app, console, event_line, open_engine, print_json
-from chainbell.engine.importers import Imported, completed, import_plan, read_file
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.importers import Comparison, Imported, compare, completed, import_plan, read_file
 from chainbell.engine.plan_documents import PlanDocument, read_plan
 from chainbell.engine.plans import Planned, plan_project
-from chainbell.rules.differences import Difference
+from chainbell.rules.differences import Difference, Outline, outline
 from chainbell.rules.payload import wire
 from chainbell.rules.schedule import instants
 
@@ -24,7 +25,10 @@ Solver = Literal["serial", "cp-sat", "none"]
 Sizing = Literal["half-chain", "cut-and-paste", "rsem"]
 
 ForAccount = Annotated[str | None, typer.Option("--account", help="This account instead of the file's own.")]
-ForProject = Annotated[str | None, typer.Option("--project", help="This project id instead of the file's own.")]
+ForProject = Annotated[
+    str | None,
+    typer.Option("--project", help="This project id instead of the file's own; or which of several in an XER file."),
+]
 StartsOn = Annotated[
     datetime | None, typer.Option("--start", formats=["%Y-%m-%d"], help="This start date instead of the file's own.")
 ]
@@ -34,29 +38,48 @@ SolverOption = Annotated[
 SizingOption = Annotated[
     Sizing | None, typer.Option("--buffers", help="How buffers are sized, where they are missing.")
 ]
+ColumnsOption = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="A column of a CSV table, FIELD=COLUMN[:UNIT]: duration='Original estimate:seconds'."),
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Refuse a file whose own dates are not those that are planned from it.")
+]
+PlanFile = Annotated[
+    Path,
+    typer.Argument(help="JSON, YAML, Microsoft Project XML, CSV, Primavera XER; with chainbell[mpxj] .mpp and others."),
+]
 
 
 @app.command()
 def load(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="JSON, YAML, Microsoft Project XML, CSV or Primavera XER.")],
+    file: PlanFile,
     account: ForAccount = None,
     project: ForProject = None,
     start: StartsOn = None,
     solver: SolverOption = None,
     buffers: SizingOption = None,
+    columns: ColumnsOption = None,
+    strict: StrictOption = False,
     at: Annotated[datetime | None, typer.Option(help="When the plan was made; by default now.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Loads a plan, or re-plans a project that is there already; says what was read, dropped, derived and changed."""
-    imported = _imported(file, account, project, start, solver, buffers)
+    imported = _imported(file, account, project, start, solver, buffers, columns)
     document = read_plan(imported.document)
     made_at = datetime.now(UTC) if at is None else at.astimezone()
-    planned = plan_project(document, made_at)
+    comparison = _compared(file.name, imported, document, made_at, strict)
     with open_engine(context) as engine:
         fired = engine.load(document, at=made_at)
         baselines = engine.baselines(document.project.id, account=document.account_id)
-    _print_read(file.name, imported, document, planned)
     newest = baselines[-1]
+    if as_json:
+        read = {"projectId": document.project.id, "baseline": newest.number}
+        told = {"dropped": list(imported.warnings), "derived": list(newest.notes), "dates": _dates_told(comparison)}
+        print_json({**read, **told, "events": [event_line(event) for event in fired]})
+        return
+    _print_read(file.name, imported, document, newest.planned or newest.plan, newest.notes, comparison)
     if newest.number > 1:
         print(f"  baseline {newest.number}: {len(newest.changes)} changes")
         for line in difference_lines(newest.changes):
@@ -67,18 +90,22 @@ def load(
 
 @app.command()
 def plan(
-    file: Annotated[Path, typer.Argument(help="JSON, YAML, Microsoft Project XML, CSV or Primavera XER.")],
+    file: PlanFile,
     account: ForAccount = None,
     project: ForProject = None,
     start: StartsOn = None,
     solver: SolverOption = None,
     buffers: SizingOption = None,
+    columns: ColumnsOption = None,
+    strict: StrictOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Shows what would be planned: dates by precedence alone, slack, planned dates, chains, buffers; keeps nothing."""
-    imported = _imported(file, account, project, start, solver, buffers)
+    imported = _imported(file, account, project, start, solver, buffers, columns)
     document = read_plan(imported.document)
-    planned = plan_project(document, datetime.now(UTC))
+    made_at = datetime.now(UTC)
+    comparison = _compared(file.name, imported, document, made_at, strict)
+    planned = plan_project(document, made_at)
     rows = _task_rows(planned)
     if as_json:
         print_json(
@@ -90,10 +117,11 @@ def plan(
                 "resourceLinks": wire([link._asdict() for link in planned.project.network.links if link.resource]),
                 "dropped": list(imported.warnings),
                 "derived": list(planned.notes),
+                "dates": _dates_told(comparison),
             }
         )
         return
-    _print_read(file.name, imported, document, planned)
+    _print_read(file.name, imported, document, outline(planned.project), planned.notes, comparison)
     table = Table(box=None, pad_edge=False)
     for heading in ("task", "name", "days", "earliest", "to", "slack", "planned", "to", "chain"):
         table.add_column(heading, no_wrap=heading != "name")
@@ -123,10 +151,11 @@ def _imported(
     start: datetime | None,
     solver: Solver | None,
     buffers: Sizing | None,
+    columns: list[str] | None,
 ) -> Imported:
     planning = {"levelling": solver, "buffers": buffers}
     return completed(
-        import_plan(read_file(file), file.name),
+        import_plan(read_file(file), file.name, project=project, columns=columns or ()),
         file.name,
         date.today(),  # noqa: DTZ011  the reader's own day
         account=account_id(account),
@@ -136,16 +165,51 @@ def _imported(
     )
 
 
-def _print_read(name: str, imported: Imported, document: PlanDocument, planned: Planned) -> None:
-    project = planned.project
+def _compared(name: str, imported: Imported, document: PlanDocument, made_at: datetime, strict: bool) -> Comparison:
+    """The dates by precedence alone against the file's own; under --strict a difference is an error."""
+    unlevelled = document.model_copy(update={"planning": document.planning.model_copy(update={"levelling": "none"})})
+    comparison = compare(imported, document, plan_project(unlevelled, made_at).project)
+    if strict and comparison.first is not None:
+        raise InvalidInputError(name, comparison.text())
+    return comparison
+
+
+def _dates_told(comparison: Comparison) -> dict[str, Any]:
+    first = comparison.first
+    return {
+        "equal": comparison.equal,
+        "compared": comparison.compared,
+        "first": None
+        if first is None
+        else {
+            "taskId": first.task_id,
+            "name": first.name,
+            "end": first.end,
+            "daysLater": round(first.days, 6),
+            "reason": first.reason,
+        },
+    }
+
+
+def _print_read(
+    name: str,
+    imported: Imported,
+    document: PlanDocument,
+    planned: Outline,
+    notes: Sequence[str],
+    comparison: Comparison,
+) -> None:
     print(
-        f"{name}: {imported.kind}, project {project.id}: {len(project.tasks)} tasks, {len(document.links)} links, "
-        f"{len(project.chains)} chains, {len(project.buffers)} buffers, {len(project.milestones)} milestones"
+        f"{name}: {imported.kind}, project {document.project.id}: {len(document.tasks)} tasks, "
+        f"{len(document.links)} links, {len(planned.get('chains', ()))} chains, {len(planned.get('buffers', ()))} "
+        f"buffers, {len(document.milestones)} milestones"
     )
     for warning in imported.warnings:
         print(f"  {warning}")
-    for note in planned.notes:
+    for note in notes:
         print(f"  {note}")
+    if not imported.kind.endswith(" plan"):
+        print(f"  {comparison.text()}")
 
 
 def _task_rows(planned: Planned) -> list[dict[str, Any]]:

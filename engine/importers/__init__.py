@@ -1,15 +1,18 @@
 """Files into plan documents: bytes in, a document and warnings out; what cannot be read is refused with the place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.importers.ccpm_csv import read_csv
+from chainbell.engine.importers.comparison import Comparison, FirstDifference, compare
 from chainbell.engine.importers.documents import read_json, read_yaml
 from chainbell.engine.importers.imported import Imported
+from chainbell.engine.importers.mpxj_files import KINDS, read_with_mpxj
 from chainbell.engine.importers.mspdi import read_mspdi
+from chainbell.engine.importers.tables import read_csv
 from chainbell.engine.importers.xer import read_xer
 
 LARGEST_FILE = 64 * 1024 * 1024
@@ -34,17 +37,30 @@ IMPORTERS: dict[str, Callable[[bytes, str], Imported]] = {
     ".mspdi": read_mspdi,
     ".csv": read_csv,
     ".xer": read_xer,
+    **dict.fromkeys(KINDS, read_with_mpxj),
 }
 """By the ending of a file's name: a pure function from the bytes and the name to a plan document and warnings."""
 
 
-def import_plan(data: bytes, name: str) -> Imported:
-    """The plan in a file of this name; raises InvalidInputError naming the place and the reason."""
-    importer = IMPORTERS.get(Path(name).suffix.lower())
+def import_plan(data: bytes, name: str, *, project: str | None = None, columns: Sequence[str] = ()) -> Imported:
+    """The plan in a file of this name; raises InvalidInputError naming the place and the reason.
+
+    `project` names one of several projects in a file; `columns` says what the columns of a table mean.
+    """
+    ending = Path(name).suffix.lower()
+    importer = IMPORTERS.get(ending)
     if importer is None:
         raise InvalidInputError(name, f"its ending is none of {', '.join(IMPORTERS)}")
     if len(data) > LARGEST_FILE:
         raise InvalidInputError(name, f"is larger than {LARGEST_FILE} bytes")
+    if columns and ending != ".csv":
+        raise InvalidInputError(name, "has no columns to be mapped: --map is for CSV")
+    if ending == ".csv":
+        return read_csv(data, name, columns)
+    if ending == ".xer":
+        return read_xer(data, name, project)
+    if ending in KINDS:
+        return read_with_mpxj(data, name, project)
     return importer(data, name)
 
 
@@ -76,7 +92,7 @@ def completed(
             notes.append(f"the file gives no {key}: {assumed} is taken ({option})")
 
     fill(document, "accountId", account, 1, "--account")
-    fill(heading, "id", project, Path(name).stem[:64] or "project", "--project")
+    fill(heading, "id", None if imported.is_chosen else project, Path(name).stem[:64] or "project", "--project")
     fill(heading, "startDate", None if start is None else start.isoformat(), today.isoformat(), "--start")
     if is_foreign:
         heading.setdefault("name", Path(name).stem or "project")
@@ -85,7 +101,7 @@ def completed(
     if planning:
         given = document.get("planning")
         document["planning"] = {**(given if isinstance(given, dict) else {}), **planning}
-    return Imported(imported.kind, document, tuple(notes))
+    return replace(imported, document=document, warnings=tuple(notes))
 
 
 def read_document(path: Path) -> Any:
@@ -108,7 +124,10 @@ def read_file(path: Path) -> bytes:
 
 __all__ = [
     "IMPORTERS",
+    "Comparison",
+    "FirstDifference",
     "Imported",
+    "compare",
     "completed",
     "import_plan",
     "read_csv",

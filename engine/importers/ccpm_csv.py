@@ -2,35 +2,41 @@
 
 Columns are found by name. A schedule has `type` (`task`, `feeding_buffer`, `project_buffer`), `chain`, `start`,
 `finish` and `duration` in working days from the project's start; a list of tasks has `realistic_duration`, the safe
-estimate. `predecessor_ids` and `resource_ids` are lists separated by semicolons; a predecessor is `ID`, `ID:TYPE` or
-`ID:TYPE+LAG`.
+estimate, and may have `optimal_duration`, the one to plan with. `predecessor_ids` and `resource_ids` are lists
+separated by semicolons; a predecessor is `ID`, `ID:TYPE` or `ID:TYPE+LAG`.
 """
 
-import csv
-import io
 import re
 from itertools import pairwise
 from typing import Any
 
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.importers.imported import Imported, Warnings, decoded, number
+from chainbell.engine.importers.ccpm_chains import chains_of
+from chainbell.engine.importers.csv_table import Table
+from chainbell.engine.importers.imported import Imported, Warnings, ids_told, number
 
-KNOWN = {
-    "id", "name", "type", "chain", "start", "finish", "duration", "realistic_duration", "resource_ids",
-    "predecessor_ids",
-}  # fmt: skip
+MARKS = {"predecessor_ids", "resource_ids", "realistic_duration", "optimal_duration", "chain", "type"}
+"""Columns that only such a file has."""
+KNOWN = MARKS | {"id", "name", "start", "finish", "duration"}
+DURATIONS = ("duration", "optimal_duration")
 BUFFERS = {"project_buffer", "feeding_buffer"}
 _PREDECESSOR = re.compile(r"(?P<id>.+?)(?::(?P<type>FS|SS|FF|SF|FB|PB)(?P<lag>[+-]\d+(?:\.\d+)?)?)?")
 
 Row = dict[str, str]
 
 
-def read_csv(data: bytes, name: str) -> Imported:
+def is_ccpm(table: Table) -> bool:
+    return bool(MARKS & {name.lower() for name in table.header})
+
+
+def read_ccpm(table: Table) -> Imported:
     """A schedule or a list of tasks; raises InvalidInputError naming file, line, column and reason."""
-    rows = _rows(data, name)
+    rows = _rows(table)
     warnings = Warnings()
     for column in rows[0][1]:
         if column not in KNOWN:
+            if "predecessor" in column:
+                raise InvalidInputError(f"{table.name}:1", f"{column[:40]!r} holds links: name it predecessor_ids")
             warnings.add(f"column {column} dropped: a plan has no place for it")
     is_schedule = any(row.get("type") in BUFFERS for _, row in rows)
     tasks, links = [], []
@@ -42,40 +48,32 @@ def read_csv(data: bytes, name: str) -> Imported:
             raise InvalidInputError(f"{place}: type", f"{row['type'][:40]!r} is neither a task nor a buffer")
         tasks.append(_task(place, row, warnings))
         links += _links(place, row, buffers)
+    warnings.add(ids_told([task["id"] for task in tasks], "the column id"))
     document: dict[str, Any] = {"tasks": tasks}
     if is_schedule:
-        _add_chains(document, rows, buffers)
+        _add_chains(document, rows, buffers, warnings)
         links += _resource_links(tasks, links, warnings)
         for task in tasks:  # the contention is in the dates and links already
             task.pop("resources", None)
+        if any("plannedStart" in task for task in tasks):
+            warnings.add("the schedule's own dates are kept as the planned ones")
     document["links"] = links
     return Imported("CSV schedule" if is_schedule else "CSV task list", document, warnings.texts())
 
 
-def _rows(data: bytes, name: str) -> list[tuple[str, Row]]:
+def _rows(table: Table) -> list[tuple[str, Row]]:
     """The rows as (place, row), the columns' names in lower case."""
-    reader = csv.reader(io.StringIO(decoded(data, name), newline=""), strict=True)
+    header = [column.lower() for column in table.header]
+    if "id" not in header or not {*DURATIONS, "realistic_duration"} & set(header):
+        raise InvalidInputError(f"{table.name}:1", "needs the columns id and duration or realistic_duration")
+    if len(set(header)) < len(header):
+        raise InvalidInputError(f"{table.name}:1", "names a column twice")
     rows: list[tuple[str, Row]] = []
-    try:
-        header = [column.strip().lower() for column in next(reader, [])]
-        if "id" not in header or not {"duration", "realistic_duration"} & set(header):
-            raise InvalidInputError(f"{name}:1", "needs the columns id and duration or realistic_duration")
-        if len(set(header)) < len(header):
-            raise InvalidInputError(f"{name}:1", "names a column twice")
-        for cells in reader:
-            if not any(cells):
-                continue
-            place = f"{name}:{reader.line_num}"
-            if len(cells) != len(header):
-                raise InvalidInputError(place, f"has {len(cells)} cells, the header {len(header)}")
-            row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
-            if not row["id"]:
-                raise InvalidInputError(f"{place}: id", "is empty")
-            rows.append((place, row))
-    except csv.Error as error:
-        raise InvalidInputError(f"{name}:{reader.line_num}", f"is not CSV: {error}") from None
-    if not rows:
-        raise InvalidInputError(name, "has no rows")
+    for cells in table.rows:
+        row = {column: cell.strip() for column, cell in zip(header, cells.cells, strict=True)}
+        if not row["id"]:
+            raise InvalidInputError(f"{cells.place}: id", "is empty")
+        rows.append((cells.place, row))
     return rows
 
 
@@ -84,8 +82,9 @@ def _task(place: str, row: Row, warnings: Warnings) -> dict[str, Any]:
     safe = row.get("realistic_duration")
     if safe:
         task["safeDuration"] = number(safe, f"{place}: realistic_duration")
-    if row.get("duration"):
-        task["duration"] = number(row["duration"], f"{place}: duration")
+    given = next((column for column in DURATIONS if row.get(column)), None)
+    if given is not None:
+        task["duration"] = number(row[given], f"{place}: {given}")
     elif safe:
         task["duration"] = task["safeDuration"] / 2
         warnings.add("no duration beside the realistic one: half of it is planned, the rest is safety", row["id"])
@@ -127,34 +126,33 @@ def _links(place: str, row: Row, buffers: dict[str, tuple[str, Row]]) -> list[di
     return links
 
 
-def _add_chains(document: dict[str, Any], rows: list[tuple[str, Row]], buffers: dict[str, tuple[str, Row]]) -> None:
+def _add_chains(
+    document: dict[str, Any], rows: list[tuple[str, Row]], buffers: dict[str, tuple[str, Row]], warnings: Warnings
+) -> None:
     """Chains by the column `chain`, in order of start; each buffer stands on the chain of its own row."""
     members: dict[str, list[tuple[float, str]]] = {}
+    before: dict[str, list[str]] = {}
     for place, row in rows:
+        before[row["id"]] = [one for one, _, _ in _predecessors(place, row)]
         if row["id"] not in buffers and row.get("chain"):
             begin = number(row.get("start") or "0", f"{place}: start")
             members.setdefault(row["chain"], []).append((begin, row["id"]))
-    kept, chains = [], []
+    labels = {row["id"]: row.get("chain", "") for _, row in buffers.values()}
+    places = {row["id"]: f"{place}: chain" for place, row in buffers.values()}
+    chains = chains_of(members, labels, before, places, warnings)
+    critical = {row["id"] for _, row in buffers.values() if row["type"] == "project_buffer"}
+    joined = {one: task_id for task_id, found in before.items() if task_id not in buffers for one in found}
+    kept = []
     for place, row in buffers.values():
-        kept.append(
-            {"id": row["id"], "chain": row.get("chain", ""), "size": number(row["duration"], f"{place}: duration")}
-        )
-    critical = {row.get("chain") for _, row in buffers.values() if row["type"] == "project_buffer"}
-    joined = {
-        before: row["id"]
-        for place, row in rows
-        if row["id"] not in buffers
-        for before, _, _ in _predecessors(place, row)
-        if before in buffers
-    }
-    for chain, tasks in members.items():
-        ordered = [task_id for _, task_id in sorted(tasks, key=lambda task: task[0])]
-        one: dict[str, Any] = {"id": chain, "kind": "critical" if chain in critical else "feeding", "tasks": ordered}
-        joins = next((joined[b["id"]] for b in kept if b["chain"] == chain and b["id"] in joined), None)
-        if joins is not None:
-            one["joins"] = joins
-        chains.append(one)
-    document["chains"], document["buffers"] = chains, kept
+        own = next((chain.id for chain in chains if row["id"] in chain.buffers), row.get("chain", ""))
+        kept.append({"id": row["id"], "chain": own, "size": number(row.get("duration") or "0", f"{place}: duration")})
+    documents = []
+    for chain in chains:
+        kind = "critical" if critical & set(chain.buffers) else "feeding"
+        one: dict[str, Any] = {"id": chain.id, "kind": kind, "tasks": list(chain.tasks)}
+        joins = next((joined[buffer] for buffer in chain.buffers if buffer in joined), None)
+        documents.append(one if joins is None else {**one, "joins": joins})
+    document["chains"], document["buffers"] = documents, kept
 
 
 def _resource_links(

@@ -5,7 +5,7 @@ from datetime import datetime
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.importers.imported import instant, number, whole
+from chainbell.engine.importers.imported import instant, moment, number, whole
 
 DEEPEST = 64
 MOST_ELEMENTS = 4_000_000
@@ -81,6 +81,11 @@ class Fields:
     def instant(self, name: str) -> datetime | None:
         text = self.text(name)
         return None if text is None else instant(text, f"{self.place}: {name}")
+
+    def moment(self, name: str) -> datetime | None:
+        """An instant of the plan itself, within the years that plans have."""
+        text = self.text(name)
+        return None if text is None else moment(text, f"{self.place}: {name}")
 
     def minutes(self, name: str) -> float | None:
         """Minutes of a duration such as `PT8H30M0S`."""

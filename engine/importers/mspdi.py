@@ -1,81 +1,85 @@
-"""Microsoft Project's XML (MSPDI): tasks, links, the project's calendar, baselines, progress, resources.
+"""Microsoft Project's XML (MSPDI): tasks, links, calendars, baselines, progress, resources.
 
 Facts of the format: durations are ISO 8601 hours and minutes of work, lags are tenths of a minute, link types count
-FF, FS, SF, SS from 0, weekdays from Sunday = 1, and the first baseline has the number 0.
+FF, FS, SF, SS from 0, weekdays from Sunday = 1, and the first baseline has the number 0. A task works on its own
+calendar or on those of its resources, and may be split: what it takes of the project's time lies between its Start and
+its Finish.
 """
 
+from datetime import datetime
 from typing import Any
 
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers.fields import Fields, parse_xml
-from chainbell.engine.importers.imported import Imported, Warnings, day, in_utc
-from chainbell.engine.importers.mspdi_calendar import read_calendar
-from chainbell.engine.importers.working_week import WorkingWeek
+from chainbell.engine.importers.imported import FileDates, Imported, Reasons, Warnings, day, ids_told, in_utc
+from chainbell.engine.importers.mspdi_calendar import Calendars
+from chainbell.engine.importers.mspdi_days import are_days, end_with_their_days
+from chainbell.engine.importers.mspdi_links import Links
+from chainbell.engine.importers.mspdi_resources import Resources
+from chainbell.engine.importers.mspdi_tasks import Tasks, is_begun, is_done, own_dates
+from chainbell.engine.importers.project_time import ProjectTime
+from chainbell.engine.importers.working_time import WorkingTime
+from chainbell.rules import HostId
 
-LINK_TYPES = ("FF", "FS", "SF", "SS")
-ELAPSED_FORMATS = frozenset({4, 6, 8, 10, 12, 20, 36, 38, 40, 42, 44, 52})
-"""Duration and lag formats that count time on the wall, not working time."""
-PERCENT_FORMATS = frozenset({19, 20, 51, 52})
-CONSTRAINTS = {
-    1: "as late as possible",
-    2: "must start on",
-    3: "must finish on",
-    5: "start no later than",
-    6: "finish no earlier than",
-    7: "finish no later than",
-}
-START_NO_EARLIER_THAN = 4
-WORK_RESOURCE = 1
-UNASSIGNED = -65535
+PRIMAVERA_ROOT = "APIBusinessObjects"
 
 
-def read_mspdi(data: bytes, name: str) -> Imported:
-    """The plan in a Microsoft Project XML file; raises InvalidInputError naming file, element and reason."""
+def read_mspdi(
+    data: bytes, name: str, ids_are: str = "the UID of each (not the row number, ID)", *, holds_starts: bool = False
+) -> Imported:
+    """The plan in a Microsoft Project XML file; raises InvalidInputError naming file, element and reason.
+
+    `ids_are` says where the UIDs come from. `holds_starts` keeps a task without predecessors from starting before its
+    own start in the file.
+    """
     root = parse_xml(data, name)
+    if root.tag == PRIMAVERA_ROOT:
+        raise InvalidInputError(name, "is Primavera's XML, not Microsoft Project's: name it .pmxml")
     if root.tag != "Project":
         raise InvalidInputError(name, f"is no Microsoft Project XML: its root is {root.tag[:40]!r}")
-    return _Reader(Fields(root, name), name).imported()
+    return _Reader(Fields(root, name), name, ids_are, holds_starts).imported()
 
 
 class _Reader:
-    def __init__(self, project: Fields, name: str) -> None:
+    def __init__(self, project: Fields, name: str, ids_are: str, holds_starts: bool) -> None:
         self.project = project
         self.name = name
+        self.ids_are = ids_are
+        self.holds_starts = holds_starts
         self.warnings = Warnings()
-        self.calendar: WorkingWeek = read_calendar(project, self.warnings)
+        self.reasons = Reasons()
 
     def imported(self) -> Imported:
-        tasks = {fields.whole("UID", -1): fields for fields in self._elements("Tasks/Task", "Task")}
-        summaries = {uid for uid, fields in tasks.items() if fields.flag("Summary")}
-        kept = {uid: fields for uid, fields in tasks.items() if self._is_kept(uid, fields, summaries)}
+        every = {fields.whole("UID", -1): fields for fields in self._elements("Tasks/Task", "Task")}
+        summaries = {uid for uid, fields in every.items() if fields.flag("Summary")}
+        kept = {uid: fields for uid, fields in every.items() if self._is_kept(uid, fields, summaries)}
         if not kept:
             raise InvalidInputError(self.name, "has no tasks")
-        resources, demands = self._resources(kept)
-        children = _leaves(tasks, kept)
-        links = [link for uid, fields in tasks.items() for link in self._links(uid, fields, kept, children)]
+        self.warnings.add(ids_told(list(kept), self.ids_are))
+        calendars = Calendars(self.project, self.warnings)
+        by_day = are_days(kept.values(), calendars.week.opens)
+        if by_day:
+            end_with_their_days(kept.values())
+        begins, origin = self._starts(kept)
+        status_date = self._status_date(kept, calendars.week.time)
+        time = ProjectTime.starting(calendars.week, (origin or datetime(2000, 1, 3)).date())  # noqa: DTZ001
+        known = {fields.whole("UID", -1): fields for fields in self._elements("Resources/Resource", "Resource")}
+        resources = Resources(known, self.project.children("Assignments/Assignment"), kept, self.warnings)
+        links = Links(every, kept, calendars, time, self.warnings, self.reasons).documents()
         linked = {link["to"] for link in links}
-        documents = [self._task(uid, fields, uid in linked, demands.get(uid, {})) for uid, fields in kept.items()]
-        people = {uid: fields for uid, fields in resources.items() if fields.number("MaxUnits", 1.0) <= 1}
-        for document in documents:
-            person = next((demand["id"] for demand in document.get("resources", []) if demand["id"] in people), None)
-            if person is not None:
-                document["assignedTo"] = _person(person, people[person])
-        milestones = [_milestone(uid, fields) for uid, fields in kept.items() if fields.flag("Milestone")]
-        heading: dict[str, Any] = {"calendar": self.calendar.document}
-        title = self.project.text("Title") or self.project.text("Name")
-        if title:
-            heading["name"] = title[:1000]
-        starts = self.project.instant("StartDate")
-        if starts is not None:
-            heading["startDate"] = day(starts)
+        tasks = Tasks(calendars, resources, time, begins, status_date, self.warnings, self.reasons)
+        documents = [tasks.document(uid, fields, uid in linked, self.holds_starts) for uid, fields in kept.items()]
+        tasks.conversions.tell()
         document = {
-            "project": heading,
+            "project": self._heading(calendars, origin, status_date),
             "tasks": documents,
             "links": links,
-            "resources": [_resource(uid, fields) for uid, fields in resources.items()],
-            "milestones": milestones,
+            "resources": resources.documents(),
+            "milestones": [_milestone(uid, fields) for uid, fields in kept.items() if fields.flag("Milestone")],
         }
-        return Imported("Microsoft Project XML", document, self.warnings.texts())
+        own = ((uid, own_dates(fields, by_day)) for uid, fields in kept.items())
+        dates: dict[HostId, FileDates] = {uid: found for uid, found in own if found is not None}
+        return Imported("Microsoft Project XML", document, self.warnings.texts(), dates, self.reasons.by_task())
 
     def _elements(self, path: str, kind: str) -> list[Fields]:
         """The elements with a UID, each once."""
@@ -103,167 +107,65 @@ class _Reader:
                 return False
         return True
 
-    def _task(self, uid: int, fields: Fields, is_linked: bool, demand: dict[int, float]) -> dict[str, Any]:
-        name = (fields.text("Name") or f"Task {uid}")[:1000]
-        baseline = next((b for b in fields.children("Baseline") if b.whole("Number", 0) == 0), None)
-        current = self._days(fields, "Duration") or 0.0
-        planned = None if baseline is None else self._days(baseline, "Duration")
-        task: dict[str, Any] = {"id": uid, "name": name, "duration": current if planned is None else planned}
-        if baseline is not None:
-            for field, key in (("Start", "plannedStart"), ("Finish", "plannedFinish")):
-                at = baseline.instant(field)
-                if at is not None:
-                    task[key] = in_utc(at)
-        self._add_progress(task, fields, is_changed=planned is not None and planned != current)
-        self._add_constraint(task, fields, is_linked)
-        if demand:
-            task["resources"] = [{"id": resource, "units": units} for resource, units in demand.items()]
-        for field, text in (
-            ("LevelingDelay", "levelling delay dropped, contention is levelled here"),
-            ("Deadline", "deadline dropped: the buffers protect the date"),
-        ):
-            if fields.text(field) not in (None, "0"):
-                self.warnings.add(text, name)
-        if fields.whole("CalendarUID", -1) not in (-1, self.calendar.uid):
-            self.warnings.add("task calendar dropped, the project's is used", name)
-        return task
-
-    def _add_progress(self, task: dict[str, Any], fields: Fields, *, is_changed: bool) -> None:
-        percent = fields.number("PercentComplete", 0.0)
-        started, finished = fields.instant("ActualStart"), fields.instant("ActualFinish")
-        remaining = self._days(fields, "RemainingDuration")
-        if percent:
-            task["percentComplete"] = percent
-        if started is not None:
-            task["actualStart"] = in_utc(started)
-        if finished is not None:
-            task["actualFinish"] = in_utc(finished)
-        if remaining is not None and percent < 100 and finished is None and (is_changed or percent or started):
-            task["remainingDuration"] = remaining
-            if remaining == 0:  # nothing left, but not called done: keep it open
-                task.pop("remainingDuration")
-
-    def _add_constraint(self, task: dict[str, Any], fields: Fields, is_linked: bool) -> None:
-        kind = fields.whole("ConstraintType", 0)
-        at = fields.instant("ConstraintDate")
-        if fields.flag("Manual"):
-            at = fields.instant("Start")
-            self.warnings.add("scheduled by hand: taken as not to start earlier than its start", task["name"])
-        elif kind == START_NO_EARLIER_THAN:
-            pass
-        elif kind in CONSTRAINTS:
-            self.warnings.add(f"constraint '{CONSTRAINTS[kind]}' dropped", task["name"])
-            at = None
-        else:
-            at = None
-        begins = self.project.instant("StartDate")
-        if at is None and not is_linked and begins is not None and begins.time() > self.calendar.opens:
-            at = begins  # the project starts in the middle of a day
-        if at is not None:
-            task["startNoEarlierThan"] = in_utc(at)
-
-    def _days(self, fields: Fields, name: str) -> float | None:
-        """Working days of a duration of the project's calendar."""
-        minutes = fields.minutes(name)
-        if minutes is None:
-            return None
-        if fields.whole("DurationFormat", 7) in ELAPSED_FORMATS:
-            self.warnings.add("elapsed duration taken in proportion as working time", fields.text("Name"))
-            return minutes / 1440 * self.calendar.share
-        return minutes / self.calendar.minutes
-
-    def _links(
-        self, uid: int, fields: Fields, kept: dict[int, Fields], children: dict[int, list[int]]
-    ) -> list[dict[str, Any]]:
-        links = []
-        for link in fields.children("PredecessorLink"):
-            before = link.whole("PredecessorUID", -1)
-            kind = link.whole("Type", 1)
-            if not 0 <= kind < len(LINK_TYPES):
-                raise InvalidInputError(f"{fields.place}: PredecessorLink: Type", f"{kind} is none of 0 to 3")
-            starts = [before] if before in kept else children.get(before, [])
-            ends = [uid] if uid in kept else children.get(uid, [])
-            name = f"{before} -> {uid}"
-            if link.flag("CrossProject") or not starts or not ends:
-                self.warnings.add("link to what was dropped, dropped with it", name)
+    def _starts(self, kept: dict[int, Fields]) -> tuple[datetime | None, datetime | None]:
+        """The project's start in the file, and the day from which the plan counts: its first task may start earlier."""
+        begins = self.project.moment("StartDate")
+        first: datetime | None = None
+        early = []
+        for fields in kept.values():
+            found = [fields.moment("Start"), fields.moment("ActualStart")]
+            at = min((one for one in found if one is not None), default=None)
+            if at is None:
                 continue
-            # The finish of a summary task is its last sub-task's, its start delays all of them; the rest has no links.
-            if (before not in kept and LINK_TYPES[kind][0] == "S") or (uid not in kept and LINK_TYPES[kind][1] == "F"):
-                self.warnings.add("link to a summary task's start or from its finish dropped", name)
-                continue
-            links += [
-                {"from": one, "to": other, "type": LINK_TYPES[kind], "lag": self._lag(link, kept[one], name)}
-                for one in starts
-                for other in ends
-            ]
-        return links
+            first = at if first is None else min(at, first)
+            if begins is not None and at.date() < begins.date():
+                early.append(fields.text("Name") or fields.whole("UID", -1))
+        if begins is None or first is None or not early:
+            return begins, begins or first
+        text = f"the project starts on {day(first)}, since tasks start before its own start, {day(begins)}"
+        for one in early:
+            self.warnings.add(text, one)
+        return begins, first
 
-    def _lag(self, link: Fields, before: Fields, name: str) -> float:
-        """Working days of a lag: tenths of a minute of work, or percent of the predecessor's duration."""
-        lag, kind = link.number("LinkLag", 0.0), link.whole("LagFormat", 7)
-        if kind in PERCENT_FORMATS:
-            return lag / 100 * (self._days(before, "Duration") or 0.0)
-        if lag and kind in ELAPSED_FORMATS:
-            self.warnings.add("elapsed lag taken in proportion as working time", name)
-            return lag / 14400 * self.calendar.share
-        return lag / 10 / self.calendar.minutes
+    def _status_date(self, kept: dict[int, Fields], week: WorkingTime) -> datetime | None:
+        """The day that progress was recorded, else the latest up to which the file knows of any work under way."""
+        told = self.project.moment("StatusDate")
+        if told is not None:
+            return told
+        under_way = [f for f in kept.values() if is_begun(f) and not is_done(f)]
+        reached = [f.moment("Resume") or f.moment("Stop") or _reached(f, week) for f in under_way]
+        latest = max((at for at in reached if at is not None), default=None)
+        if latest is not None:
+            text = f"the file gives no status date: {latest:%Y-%m-%d %H:%M} is taken, up to which its progress reaches"
+            self.warnings.add(text)
+        return latest
 
-    def _resources(self, kept: dict[int, Fields]) -> tuple[dict[int, Fields], dict[int, dict[int, float]]]:
-        """The work resources that tasks use, and who uses how much of them."""
-        known = {fields.whole("UID", -1): fields for fields in self._elements("Resources/Resource", "Resource")}
-        demands: dict[int, dict[int, float]] = {}
-        used: dict[int, Fields] = {}
-        for fields in self.project.children("Assignments/Assignment"):
-            task, resource = fields.whole("TaskUID", -1), fields.whole("ResourceUID", UNASSIGNED)
-            units = fields.number("Units", 1.0)
-            if task not in kept or resource not in known or units <= 0:
-                continue
-            if known[resource].whole("Type", WORK_RESOURCE) != WORK_RESOURCE:
-                self.warnings.add("material and cost resources dropped", known[resource].text("Name") or resource)
-                continue
-            used[resource] = known[resource]
-            wanted = demands.setdefault(task, {})
-            wanted[resource] = wanted.get(resource, 0.0) + units
-            capacity = known[resource].number("MaxUnits", 1.0)
-            if wanted[resource] > capacity:
-                wanted[resource] = capacity
-                text = f"more of {known[resource].text('Name') or resource} wanted than there is: all of it taken"
-                self.warnings.add(text, kept[task].text("Name") or task)
-        return used, demands
+    def _heading(self, calendars: Calendars, origin: datetime | None, status_date: datetime | None) -> dict[str, Any]:
+        heading: dict[str, Any] = {"calendar": calendars.week.document}
+        title = self.project.text("Title") or self.project.text("Name")
+        if title:
+            heading["name"] = title[:1000]
+        if origin is not None:
+            heading["startDate"] = day(origin)
+        if status_date is not None:
+            heading["statusDate"] = in_utc(status_date)
+        if not self.project.flag("ScheduleFromStart", default=True):
+            self.warnings.add("the file schedules backward from its finish: planned here from the start on")
+        return heading
 
 
-def _leaves(tasks: dict[int, Fields], kept: dict[int, Fields]) -> dict[int, list[int]]:
-    """By summary task, the kept tasks below it in the outline."""
-    below: dict[int, list[int]] = {}
-    above: list[tuple[int, int]] = []
-    for uid, fields in tasks.items():
-        level = fields.whole("OutlineLevel", 0)
-        while above and above[-1][0] >= level:
-            above.pop()
-        if uid in kept:
-            for _, summary in above:
-                below.setdefault(summary, []).append(uid)
-        above.append((level, uid))
-    return below
+def _reached(task: Fields, week: WorkingTime) -> datetime | None:
+    """How far work under way has come: its remaining duration before its finish, its start at least."""
+    started, finish = task.moment("ActualStart") or task.moment("Start"), task.moment("Finish")
+    if finish is None:
+        return started
+    reached = week.back(finish, task.minutes("RemainingDuration") or 0.0)
+    return reached if started is None else max(started, reached)
 
 
 def _milestone(uid: int, fields: Fields) -> dict[str, Any]:
     milestone: dict[str, Any] = {"id": uid, "name": (fields.text("Name") or f"Milestone {uid}")[:1000]}
-    at = fields.instant("Finish")
+    at = fields.moment("Finish")
     if at is not None:
         milestone["plannedDate"] = day(at)
     return milestone
-
-
-def _resource(uid: int, fields: Fields) -> dict[str, Any]:
-    return {
-        "id": uid,
-        "name": (fields.text("Name") or f"Resource {uid}")[:1000],
-        "capacity": fields.number("MaxUnits", 1.0),
-    }
-
-
-def _person(uid: int, fields: Fields) -> dict[str, Any]:
-    person: dict[str, Any] = {"id": uid, "name": (fields.text("Name") or f"Resource {uid}")[:1000]}
-    email = fields.text("EmailAddress")
-    return {**person, "email": email} if email else person

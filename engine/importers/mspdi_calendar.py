@@ -1,50 +1,82 @@
-"""The project calendar of a Microsoft Project file: weekdays, shifts, exceptions."""
+"""The calendars of a Microsoft Project file: weekdays, shifts, exceptions, and what they inherit from their base."""
 
 from datetime import date, time, timedelta
 
+from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers.fields import Fields
 from chainbell.engine.importers.imported import Warnings, instant
-from chainbell.engine.importers.working_week import STANDARD, Shift, WorkingWeek, calendar_document, shift_list
+from chainbell.engine.importers.working_time import WorkingTime
+from chainbell.engine.importers.working_week import (
+    STANDARD,
+    Shift,
+    WorkingWeek,
+    calendar_document,
+    shift_list,
+    working_time,
+)
 
 LONGEST_HOLIDAY = 5 * 366
 """Days."""
+MOST_EXCEPTIONS = 100_000
+"""Exceptional days that one calendar is read with."""
 
 
-def read_calendar(project: Fields, warnings: Warnings) -> WorkingWeek:
-    """The calendar that the project names, with what it inherits from its base."""
-    known = {fields.whole("UID", -1): fields for fields in project.children("Calendars/Calendar")}
-    uid = project.whole("CalendarUID", -1)
-    week: dict[int, tuple[Shift, ...]] = {weekday: STANDARD if weekday <= 5 else () for weekday in range(1, 8)}
-    lineage: list[int] = []
-    current = uid
-    while current in known and current not in lineage:
-        lineage.append(current)
-        current = known[current].whole("BaseCalendarUID", -1)
-    if not lineage:
-        warnings.add("the file names no project calendar: Monday to Friday, 08:00-12:00 and 13:00-17:00")
-    holidays: set[date] = set()
-    for ancestor in reversed(lineage):
-        _read_week(known[ancestor], week, holidays, warnings)
-    return calendar_document(uid, week, holidays, warnings)
+class Calendars:
+    """`week` is the project's calendar; `of` gives the working time of any other."""
+
+    def __init__(self, project: Fields, warnings: Warnings) -> None:
+        self._known = {fields.whole("UID", -1): fields for fields in project.children("Calendars/Calendar")}
+        self._times: dict[int, WorkingTime] = {}
+        uid = project.whole("CalendarUID", -1)
+        if uid not in self._known:
+            warnings.add("the file names no project calendar: Monday to Friday, 08:00-12:00 and 13:00-17:00")
+        self.week: WorkingWeek = calendar_document(uid, *self._parts(uid, warnings), warnings)
+
+    def of(self, uid: int) -> WorkingTime:
+        """The working time of a calendar; of one that the file does not hold, or that never works, the project's."""
+        if uid == self.week.uid or uid not in self._known:
+            return self.week.time
+        if uid not in self._times:
+            week, exceptions = self._parts(uid, Warnings())
+            self._times[uid] = working_time(week, exceptions) if any(week.values()) else self.week.time
+        return self._times[uid]
+
+    def _parts(
+        self, uid: int, warnings: Warnings
+    ) -> tuple[dict[int, tuple[Shift, ...]], dict[date, tuple[Shift, ...]]]:
+        week: dict[int, tuple[Shift, ...]] = {weekday: STANDARD if weekday <= 5 else () for weekday in range(1, 8)}
+        exceptions: dict[date, tuple[Shift, ...]] = {}
+        lineage: list[int] = []
+        while uid in self._known and uid not in lineage:
+            lineage.append(uid)
+            uid = self._known[uid].whole("BaseCalendarUID", -1)
+        for ancestor in reversed(lineage):
+            _read_week(self._known[ancestor], week, exceptions, warnings)
+        return week, exceptions
 
 
-def _read_week(calendar: Fields, week: dict[int, tuple[Shift, ...]], holidays: set[date], warnings: Warnings) -> None:
+def _read_week(
+    calendar: Fields,
+    week: dict[int, tuple[Shift, ...]],
+    exceptions: dict[date, tuple[Shift, ...]],
+    warnings: Warnings,
+) -> None:
     for weekday in calendar.children("WeekDays/WeekDay"):
         kind = weekday.whole("DayType", 0)
         if 1 <= kind <= 7:
             week[7 if kind == 1 else kind - 1] = _shifts(weekday) if weekday.flag("DayWorking") else ()
         else:
-            _read_exception(weekday, holidays, warnings)
+            _read_exception(weekday, exceptions, warnings)
     for exception in calendar.children("Exceptions/Exception"):
-        _read_exception(exception, holidays, warnings)
+        _read_exception(exception, exceptions, warnings)
     if calendar.children("WorkWeeks/WorkWeek"):
         warnings.add("work weeks for some time only dropped", calendar.text("Name"))
 
 
 def _shifts(weekday: Fields) -> tuple[Shift, ...]:
     spans = []
-    for working_time in weekday.children("WorkingTimes/WorkingTime"):
-        opens, closes = _clock(working_time, "FromTime"), _clock(working_time, "ToTime")
+    for hours in weekday.children("WorkingTimes/WorkingTime"):
+        opens, closes = _clock(hours, "FromTime"), _clock(hours, "ToTime")
         if opens is not None and closes is not None:
             spans.append((opens, closes))
     return shift_list(spans) if spans else STANDARD
@@ -57,12 +89,9 @@ def _clock(fields: Fields, name: str) -> time | None:
     return instant(text if "T" in text else f"2000-01-01T{text}", f"{fields.place}: {name}").time()
 
 
-def _read_exception(exception: Fields, holidays: set[date], warnings: Warnings) -> None:
-    """Days off; days on which work goes on all the same, and those that recur by month or year, are dropped."""
+def _read_exception(exception: Fields, exceptions: dict[date, tuple[Shift, ...]], warnings: Warnings) -> None:
+    """Days off and days with other hours; of those that recur by week, month or year the first day alone."""
     name = exception.text("Name") or "unnamed"
-    if exception.flag("DayWorking"):
-        warnings.add("exceptional working time dropped", name)
-        return
     periods = exception.children("TimePeriod")
     if not periods:
         return
@@ -78,4 +107,7 @@ def _read_exception(exception: Fields, holidays: set[date], warnings: Warnings) 
         return
     if last.time() == time(0) and days > 0:  # up to midnight is up to the day before
         days -= 1
-    holidays.update(first.date() + timedelta(days=n) for n in range(days + 1))
+    shifts = _shifts(exception) if exception.flag("DayWorking") else ()
+    exceptions.update((first.date() + timedelta(days=n), shifts) for n in range(days + 1))
+    if len(exceptions) > MOST_EXCEPTIONS:
+        raise InvalidInputError(exception.place, f"the calendar has more than {MOST_EXCEPTIONS} exceptional days")

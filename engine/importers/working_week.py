@@ -1,47 +1,92 @@
 """A week of shifts as the calendar of a plan document, for the importers that read calendars."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
 from chainbell.engine.importers.imported import Warnings, day
+from chainbell.engine.importers.working_time import WorkingTime
+from chainbell.rules import Calendar
 
 Shift = tuple[str, str]
 STANDARD: tuple[Shift, ...] = (("08:00", "12:00"), ("13:00", "17:00"))
 """The hours where a file gives none: Microsoft Project's own default."""
+Week = Mapping[int, tuple[Shift, ...]]
+"""Shifts by ISO weekday."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingWeek:
-    """`minutes` of work in a working day; `share` of calendar days that are working days."""
+    """`minutes` of work in a working day; `share` of calendar days that are working days.
+
+    `time` is the calendar as the file has it, `document` as a plan document can say it; `is_exact` where the two agree.
+    """
 
     uid: int
     document: dict[str, Any]
     minutes: float
     share: float
     opens: time
+    time: WorkingTime
+    is_exact: bool
+
+    def calendar(self, origin: date) -> Calendar:
+        """The calendar that the engine will count on."""
+        hours = tuple((time.fromisoformat(o), None if c == "24:00" else time.fromisoformat(c)) for o, c in self._hours)
+        holidays = frozenset(date.fromisoformat(holiday) for holiday in self.document["holidays"])
+        return Calendar(origin, frozenset(self.document["workingDays"]), holidays, hours)
+
+    @property
+    def _hours(self) -> list[Shift]:
+        return [(opens, closes) for opens, closes in self.document["hours"]]
 
 
 def calendar_document(
-    uid: int, week: dict[int, tuple[Shift, ...]], holidays: set[date], warnings: Warnings
+    uid: int, week: Week, exceptions: Mapping[date, tuple[Shift, ...]], warnings: Warnings
 ) -> WorkingWeek:
-    """The calendar of a week of shifts by ISO weekday; of several kinds of days the usual one counts."""
+    """The calendar of a week of shifts by ISO weekday; of several kinds of days the usual one counts.
+
+    `exceptions` are days with other shifts, or with none.
+    """
     working = {weekday: shifts for weekday, shifts in week.items() if shifts}
     if not working:
         warnings.add("the calendar has no working hours: Monday to Friday is taken")
         working = dict.fromkeys(range(1, 6), STANDARD)
     usual, _ = Counter(working.values()).most_common(1)[0]
+    is_exact = True
     for weekday, shifts in sorted(working.items()):
         if shifts != usual:
+            is_exact = False
             warnings.add("days with other hours are counted as whole working days", f"weekday {weekday}")
+    for one, shifts in sorted(exceptions.items()):
+        if shifts and shifts != working.get(one.isoweekday()):
+            is_exact = False
+            warnings.add("exceptional working time dropped", one)
+    holidays = sorted(one for one, shifts in exceptions.items() if not shifts and one.isoweekday() in working)
     document = {
         "workingDays": sorted(working),
         "hours": [list(shift) for shift in usual],
-        "holidays": sorted(day(holiday) for holiday in holidays if holiday.isoweekday() in working),
+        "holidays": [day(holiday) for holiday in holidays],
     }
-    minutes = sum(_minutes(closes) - _minutes(opens) for opens, closes in usual)
-    return WorkingWeek(uid, document, minutes, len(working) / 7, time.fromisoformat(usual[0][0]))
+    return WorkingWeek(
+        uid=uid,
+        document=document,
+        minutes=sum(_minutes(closes) - _minutes(opens) for opens, closes in usual),
+        share=len(working) / 7,
+        opens=time.fromisoformat(usual[0][0]),
+        time=working_time(working, exceptions),
+        is_exact=is_exact,
+    )
+
+
+def working_time(week: Week, exceptions: Mapping[date, tuple[Shift, ...]]) -> WorkingTime:
+    """The same calendar with all its kinds of days."""
+    return WorkingTime(
+        [_spans(week.get(weekday, ())) for weekday in range(1, 8)],
+        {one: _spans(shifts) for one, shifts in exceptions.items()},
+    )
 
 
 def shift_list(spans: list[tuple[time, time]]) -> tuple[Shift, ...]:
@@ -56,6 +101,10 @@ def shift_list(spans: list[tuple[time, time]]) -> tuple[Shift, ...]:
         else:
             joined.append((opens, end))
     return tuple(joined)
+
+
+def _spans(shifts: tuple[Shift, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple((_minutes(opens), _minutes(closes)) for opens, closes in shifts)
 
 
 def _minutes(clock: str) -> int:

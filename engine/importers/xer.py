@@ -2,125 +2,94 @@
 
 Facts of the format: `%T` names a table, `%F` its columns, `%R` is a row, `%E` the end; durations and lags are hours of
 work, link types PR_FS, PR_SS, PR_FF, PR_SF; a calendar's weekdays count from Sunday = 1, its exceptions are days since
-1899-12-30. Milestones, levels of effort and work-breakdown summaries are task types of their own.
+1899-12-30. Milestones, levels of effort and work-breakdown summaries are task types of their own. What is not begun is
+scheduled by its remaining duration, from the data date (`last_recalc_date`) on.
 """
 
-from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.importers.imported import Imported, Warnings, day, decoded, in_utc, instant, number
-from chainbell.engine.importers.working_week import WorkingWeek, calendar_document, shift_list
-from chainbell.engine.importers.xer_calendar import read_calendar_data
+from chainbell.engine.importers.imported import FileDates, Imported, Reasons, Warnings, day, ids_told, in_utc
+from chainbell.engine.importers.project_time import ProjectTime
+from chainbell.engine.importers.xer_links import Network
+from chainbell.engine.importers.xer_tables import Row, read_tables
+from chainbell.engine.importers.xer_tasks import MILESTONES, Tasks
+from chainbell.engine.importers.xer_weeks import Weeks
+from chainbell.rules import HostId
 
-NEEDED = {
-    "PROJECT": ("proj_id",),
-    "TASK": ("task_id", "proj_id", "task_name", "target_drtn_hr_cnt"),
-    "TASKPRED": ("task_id", "pred_task_id", "pred_type"),
-    "CALENDAR": ("clndr_id", "clndr_data"),
-}
-LINK_TYPES = {"PR_FS": "FS", "PR_SS": "SS", "PR_FF": "FF", "PR_SF": "SF"}
-MILESTONES = {"TT_Mile", "TT_FinMile"}
 DROPPED_TYPES = {"TT_LOE": "levels of effort dropped, they follow other tasks", "TT_WBS": "summary tasks dropped"}
 DROPPED_TABLES = {
     "TASKRSRC": "resource assignments dropped: only PROJECT, TASK, TASKPRED and CALENDAR are read",
     "TASKACTV": "activity codes dropped",
     "UDFVALUE": "user-defined fields dropped",
 }
-START_CONSTRAINT = "CS_MSOA"
-"""Primavera's name of 'start on or after'."""
 
 
-@dataclass(slots=True)
-class Row:
-    """One row with its line in the file."""
+def read_xer(data: bytes, name: str, project: str | None = None) -> Imported:
+    """The plan of one project of a Primavera export; raises InvalidInputError naming file, line and reason.
 
-    line: int
-    cells: dict[str, str]
-    name: str = field(repr=False, default="")
-
-    def get(self, column: str) -> str:
-        return self.cells.get(column, "").strip()
-
-    def place(self, column: str) -> str:
-        return f"{self.name}:{self.line}: {column}"
-
-    def number(self, column: str, default: float = 0.0) -> float:
-        text = self.get(column)
-        return number(text, self.place(column)) if text else default
-
-    def instant(self, column: str) -> str | None:
-        text = self.get(column)
-        return in_utc(instant(text, self.place(column))) if text else None
-
-
-def read_xer(data: bytes, name: str) -> Imported:
-    """The plan of the first project of a Primavera export; raises InvalidInputError naming file, line and reason."""
-    tables = _tables(data, name)
+    Of several projects that have tasks, `project` names one by its id or short name; else the first is taken.
+    """
+    tables = read_tables(data, name)
     for table in ("PROJECT", "TASK"):
         if not tables.get(table):
             raise InvalidInputError(name, f"has no rows in the table {table}")
-    warnings = Warnings()
+    warnings, reasons = Warnings(), Reasons()
     for table, text in DROPPED_TABLES.items():
-        if tables.get(table):
+        if table in tables:
             warnings.add(text)
-    project = tables["PROJECT"][0]
-    for other in tables["PROJECT"][1:]:
-        warnings.add("further projects of the file dropped", other.get("proj_short_name") or other.get("proj_id"))
-    calendars = {row.get("clndr_id"): row for row in tables.get("CALENDAR", [])}
-    week = _calendar(project, calendars, warnings)
-    rows = {row.get("task_id"): row for row in tables["TASK"] if _is_kept(row, project, warnings)}
-    if not rows:
-        raise InvalidInputError(name, "the first project has no tasks")
-    heading: dict[str, Any] = {"calendar": week.document}
-    title = project.get("proj_short_name")
-    if title:
-        heading |= {"id": title[:64], "name": title[:1000]}
-    begins = project.get("plan_start_date") or project.get("last_recalc_date")
-    if begins:
-        heading["startDate"] = day(instant(begins, project.place("plan_start_date")))
-    ids = _ids(rows)
+    chosen, is_chosen = _chosen(tables, name, project, warnings)
+    rows = {row.get("task_id"): row for row in tables["TASK"] if _is_kept(row, chosen, warnings)}
+    ids = _ids(rows, warnings)
+    weeks = Weeks(tables.get("CALENDAR", []), chosen, _at_work(rows), warnings)
+    begins = chosen.instant("plan_start_date", "last_recalc_date")
+    data_date = chosen.instant("last_recalc_date")
+    origin = _origin(begins, rows, warnings)
+    time = ProjectTime.starting(weeks.week, (origin or datetime(2000, 1, 3)).date())  # noqa: DTZ001
+    network = Network(tables.get("TASKPRED", []), rows, weeks, tables.get("SCHEDOPTIONS", []), warnings)
+    tasks = Tasks(rows, ids, weeks, time, network, origin=begins or origin, data_date=data_date)
+    documents = tasks.documents(warnings, reasons)
+    for key in network.cut:
+        reasons.add(ids[key], "a link to it was dropped")
     document = {
-        "project": heading,
-        "tasks": [_task(row, ids[key], project, week, warnings) for key, row in rows.items()],
-        "links": _links(tables.get("TASKPRED", []), rows, ids, week, warnings),
+        "project": _heading(chosen, weeks, origin, data_date),
+        "tasks": documents,
+        "links": network.documents(ids, time, tasks.anchors, warnings, reasons),
         "milestones": [_milestone(row, ids[key]) for key, row in rows.items() if row.get("task_type") in MILESTONES],
     }
-    return Imported("Primavera XER", document, warnings.texts())
+    own = ((ids[key], _dates(row)) for key, row in rows.items())
+    dates: dict[HostId, FileDates] = {task_id: found for task_id, found in own if found is not None}
+    return Imported("Primavera XER", document, warnings.texts(), dates, reasons.by_task(), is_chosen)
 
 
-def _tables(data: bytes, name: str) -> dict[str, list[Row]]:
-    lines = [line.rstrip("\r") for line in decoded(data, name).split("\n")]
-    if not lines[0].startswith("ERMHDR"):
-        raise InvalidInputError(f"{name}:1", "is no XER file: its first line is not ERMHDR")
-    tables: dict[str, list[Row]] = {}
-    table, columns = "", None
-    for at, line in enumerate(lines[1:], 2):
-        mark, *cells = line.split("\t")
-        place = f"{name}:{at}"
-        if mark == "%T" and cells and cells[0].strip():
-            table, columns = cells[0].strip(), None
-            tables.setdefault(table, [])
-        elif mark == "%F" and table:
-            columns = _columns(table, cells, place)
-        elif mark == "%R" and columns is not None:
-            if len(cells) > len(columns):
-                raise InvalidInputError(place, f"has {len(cells)} cells, %F names {len(columns)}")
-            tables[table].append(Row(at, dict(zip(columns, cells, strict=False)), name))
-        elif mark == "%E":
-            return tables
-        elif line.strip():
-            raise InvalidInputError(place, f"{mark[:20]!r} is not expected here: %T, %F, %R and %E follow each other")
-    raise InvalidInputError(f"{name}:{len(lines)}", "the file ends without %E: it is cut short")
+def _chosen(tables: Mapping[str, list[Row]], name: str, wanted: str | None, warnings: Warnings) -> tuple[Row, bool]:
+    """The project to read, and whether `wanted` named it among several."""
+    busy = {row.get("proj_id") for row in tables["TASK"] if row.get("task_type") not in DROPPED_TYPES}
+    projects = [row for row in tables["PROJECT"] if row.get("proj_id") in busy]
+    if not projects:
+        raise InvalidInputError(name, "none of its projects has tasks")
+    originals = [row for row in projects if not row.get("orig_proj_id")]
+    if originals and len(originals) < len(projects):
+        warnings.add("baselines of the project dropped, which the file holds as further projects")
+        projects = originals
+    if len(projects) == 1:
+        return projects[0], False
+    shown = ", ".join(_title(row) for row in projects[:20])
+    if wanted is None:
+        text = f"the file holds {len(projects)} projects with tasks, the first is read (--project): {shown}"
+        warnings.add(text)
+        return projects[0], False
+    for column in ("proj_short_name", "proj_id"):
+        for row in projects:
+            if row.get(column) == wanted:
+                return row, True
+    raise InvalidInputError(name, f"has no project {wanted[:64]!r} with tasks, but {shown}")
 
 
-def _columns(table: str, cells: list[str], place: str) -> list[str]:
-    columns = [cell.strip() for cell in cells]
-    for needed in NEEDED.get(table, ()):
-        if needed not in columns:
-            raise InvalidInputError(place, f"the table {table} has no column {needed}")
-    return columns
+def _title(row: Row) -> str:
+    return (row.get("proj_short_name") or row.get("proj_id"))[:64]
 
 
 def _is_kept(row: Row, project: Row, warnings: Warnings) -> bool:
@@ -132,90 +101,56 @@ def _is_kept(row: Row, project: Row, warnings: Warnings) -> bool:
     return text is None
 
 
-def _ids(rows: dict[str, Row]) -> dict[str, str]:
+def _at_work(rows: Mapping[str, Row]) -> list[Row]:
+    """The tasks whose calendars are counted: milestones take no time."""
+    return [row for row in rows.values() if row.get("task_type") not in MILESTONES] or list(rows.values())
+
+
+def _ids(rows: Mapping[str, Row], warnings: Warnings) -> dict[str, str]:
     """By task_id the activity id that people know (`task_code`), where those tell the tasks apart."""
     codes = [row.get("task_code") for row in rows.values()]
     if all(codes) and len(set(codes)) == len(codes):
+        warnings.add(ids_told(list(codes), "the activity id (task_code) of each"))
         return {key: row.get("task_code") for key, row in rows.items()}
+    warnings.add(ids_told(list(rows), "the task_id of each, since task_code does not tell the tasks apart"))
     return {key: key for key in rows}
 
 
-def _calendar(project: Row, calendars: dict[str, Row], warnings: Warnings) -> WorkingWeek:
-    row = calendars.get(project.get("clndr_id"))
-    if row is None:
-        row = next((r for r in calendars.values() if r.get("default_flag") == "Y"), None)
-    if row is None:
-        warnings.add("the file has no project calendar: Monday to Friday, 08:00 to 16:00, is taken")
-        eight = shift_list([(time(8), time(16))])
-        return calendar_document(
-            0, {weekday: eight if weekday <= 5 else () for weekday in range(1, 8)}, set(), warnings
-        )
-    data = read_calendar_data(row.get("clndr_data"), row.place("clndr_data"))
-    week = {iso: shift_list(data.week.get(iso % 7 + 1, [])) for iso in range(1, 8)}
-    holidays = set()
-    for serial, shifts in data.exceptions.items():
-        at = date(1899, 12, 30) + timedelta(days=serial)
-        if shifts:
-            warnings.add("exceptional working time dropped", at)
-        else:
-            holidays.add(at)
-    return calendar_document(0, week, holidays, warnings)
+def _origin(begins: datetime | None, rows: Mapping[str, Row], warnings: Warnings) -> datetime | None:
+    """The first day of the project: its planned start, or the first actual start before it."""
+    starts = [at for row in rows.values() if (at := row.instant("act_start_date")) is not None]
+    first = min(starts, default=None)
+    if begins is None or first is None or first.date() >= begins.date():
+        return begins or first
+    warnings.add(f"work began before the planned start, {day(begins)}: the project starts on {day(first)}")
+    return first
 
 
-def _task(row: Row, task_id: str, project: Row, week: WorkingWeek, warnings: Warnings) -> dict[str, Any]:
-    hours = week.minutes / 60
-    name = row.get("task_name")[:1000] or task_id
-    task: dict[str, Any] = {"id": task_id, "name": name, "duration": row.number("target_drtn_hr_cnt") / hours}
-    if row.get("task_type") in MILESTONES:
-        task["duration"] = 0.0
-    status = row.get("status_code")
-    started, finished = row.instant("act_start_date"), row.instant("act_end_date")
-    if status == "TK_Complete":
-        task["status"] = "Completed"
-    elif status == "TK_Active":
-        task["status"] = "InProgress"
-        task["remainingDuration"] = row.number("remain_drtn_hr_cnt") / hours
-        if row.get("complete_pct_type") == "CP_Phys" and 0 < row.number("phys_complete_pct") < 100:
-            task["percentComplete"] = row.number("phys_complete_pct")
-        if task["remainingDuration"] == 0:  # nothing left, but not called done
-            task.pop("remainingDuration")
-    if started and status != "TK_NotStart":
-        task["actualStart"] = started
-    if finished and status == "TK_Complete":
-        task["actualFinish"] = finished
-    constraint = row.get("cstr_type")
-    if constraint == START_CONSTRAINT and row.instant("cstr_date"):
-        task["startNoEarlierThan"] = row.instant("cstr_date")
-    elif constraint:
-        warnings.add(f"constraint {constraint} dropped", name)
-    if row.get("cstr_type2"):
-        warnings.add("secondary constraint dropped", name)
-    own, common = row.get("clndr_id"), project.get("clndr_id")
-    if own and common and own != common:
-        warnings.add("task calendar dropped, the project's is used", name)
-    return task
+def _heading(project: Row, weeks: Weeks, origin: datetime | None, data_date: datetime | None) -> dict[str, Any]:
+    heading: dict[str, Any] = {"calendar": weeks.week.document}
+    title = project.get("proj_short_name")
+    if title:
+        heading |= {"id": title[:64], "name": title[:1000]}
+    if origin is not None:
+        heading["startDate"] = day(origin)
+    if data_date is not None:
+        heading["statusDate"] = in_utc(data_date)
+    target = project.instant("plan_end_date")
+    if target is not None:
+        heading["targetEndDate"] = day(target)
+    return heading
 
 
-def _links(
-    rows: list[Row], tasks: dict[str, Row], ids: dict[str, str], week: WorkingWeek, warnings: Warnings
-) -> list[dict[str, Any]]:
-    links = []
-    for row in rows:
-        before, after, kind = row.get("pred_task_id"), row.get("task_id"), row.get("pred_type")
-        if kind not in LINK_TYPES:
-            raise InvalidInputError(row.place("pred_type"), f"{kind[:40]!r} is none of {', '.join(LINK_TYPES)}")
-        if before not in tasks or after not in tasks:
-            if after in tasks or before in tasks:
-                warnings.add("link to what was dropped, dropped with it", f"{before} -> {after}")
-            continue
-        lag = row.number("lag_hr_cnt") / (week.minutes / 60)
-        links.append({"from": ids[before], "to": ids[after], "type": LINK_TYPES[kind], "lag": lag})
-    return links
+def _dates(row: Row) -> FileDates | None:
+    """When the file itself says that a task starts and finishes."""
+    start = row.instant("act_start_date", "early_start_date", "target_start_date")
+    finish = row.instant("act_end_date", "early_end_date", "target_end_date")
+    return None if start is None and finish is None else FileDates(start, finish)
 
 
 def _milestone(row: Row, task_id: str) -> dict[str, Any]:
     milestone: dict[str, Any] = {"id": task_id, "name": row.get("task_name")[:1000] or task_id}
-    at = row.get("target_end_date") or row.get("early_end_date")
-    if at:
-        milestone["plannedDate"] = day(instant(at, row.place("target_end_date")))
+    at = row.instant("target_end_date", "early_end_date")
+    if at is not None:
+        milestone["plannedDate"] = day(at)
     return milestone

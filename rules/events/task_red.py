@@ -60,7 +60,6 @@ def _is_its_own(step: Transition, task: Task) -> bool:
 
 
 def _firing(step: Transition, task: Task, share: TaskConsumption) -> Firing:
-    zones, before = step.after.zones, step.earlier_consumption(task)
     payload = TaskRed(
         task.id,
         task.name,
@@ -70,13 +69,13 @@ def _firing(step: Transition, task: Task, share: TaskConsumption) -> Firing:
         shown(share.percent),
         task.remaining_duration,
         step.due_date(task),
-        zones.task_zone(before),
+        step.earlier_zone(task),
         step.hits_critical_chain(task),
     )
     inherited = step.inheritance(task)
     why = {
-        "threshold": zones.task_red,
-        "before": before,
+        "threshold": step.after.zones.task_red,
+        "before": step.earlier_consumption(task),
         "after": share.percent,
         "buffer": share.buffer,
         "drivingPath": step.driving_path(task),

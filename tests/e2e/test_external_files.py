@@ -54,6 +54,14 @@ def test_start_finish_slack_and_critical_of_every_task_are_microsoft_project_s(p
     assert compared == len(project.tasks) == 64
 
 
+@pytest.mark.parametrize("path", MSPDI, ids=lambda path: path.stem)
+def test_load_says_that_all_dates_are_microsoft_project_s(path: Path, tmp_path: Path) -> None:
+    """Its own dates are not levelled; those of the buffered schedules are, and are kept as the planned ones."""
+    loaded = chainbell("load", path, "--strict", database=tmp_path / "c.db")
+    assert loaded.returncode == 0, loaded.stderr
+    assert "dates equal for 64 of 64 tasks" in loaded.stdout
+
+
 def test_the_plan_command_shows_microsoft_project_s_dates() -> None:
     shown = json.loads(chainbell("plan", str(MSPDI[0]), "--json").stdout)
     rows = {row["id"]: row for row in shown["tasks"]}
@@ -114,6 +122,7 @@ def test_a_buffered_schedule_loads_with_its_dates_chains_and_buffers(
     loaded = chainbell("load", str(file), "--start", "2025-03-03", "--database", database)
     assert f"{len(told)} tasks" in loaded.stdout
     assert "column url dropped" in loaded.stdout
+    assert "the schedule's own dates are kept as the planned ones" in loaded.stdout
     with Engine(database) as engine:
         assert len(engine.status("schedule").buffers) == len(buffers)
 

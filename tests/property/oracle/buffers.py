@@ -122,6 +122,7 @@ class BufferState:
         taken: dict[Id, float] = {}
         for end in self.protected:
             for task, tail in self.forecast.tails(end).items():
-                delay = max(0.0, self.forecast.finish[task] + tail - self.needed)
+                delay = self.forecast.finish[task] + tail - self.needed
+                delay = delay if delay > NO_DELAY else 0.0
                 taken[task] = max(taken.get(task, 0.0), percent_of(delay, self.buffer.size))
         return taken

