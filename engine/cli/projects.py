@@ -94,7 +94,7 @@ def status(
     console.print(
         f"project buffer {report.buffer_consumption:g} % consumed, critical chain {report.chain_completion:g} % done, "
         f"burn rate {burn}; projected {report.projected_completion} ({report.projection_basis}), "
-        f"promised {report.promise}, target {report.target_end_date}"
+        f"promised {report.promise}, target {report.target_end_date or '-'}"
     )
     table = Table(box=None, pad_edge=False)
     for heading in ("task", "name", "status", "left", "due", "forecast", "buffer %", "zone"):

@@ -153,3 +153,15 @@ def test_baselines_are_read_as_they_were_planned_and_nothing_is_planned_anew(eng
     assert [task["plannedStart"] for task in first.planned["tasks"]] == ["2025-03-17", "2025-03-03"]
     assert any("critical chain found: 2 -> 1" in note for note in first.notes)
     assert {change.field for change in second.changes} >= {"tasks[2].duration", "buffers[PB].size"}
+
+
+def test_baselines_from_before_they_were_kept_as_planned_are_compared_by_their_documents(engine: Engine) -> None:
+    engine.load(line_plan(5, 10), at=MONDAY)
+    with engine.database.write() as connection:
+        connection.execute(update(table(BaselineRow)).values(planned=None, notes=None))
+    plan = line_plan(5, 12)
+    plan["buffers"][0]["size"] = 8
+    engine.load(plan, at=MONDAY)
+    first, second = engine.baselines(1)
+    assert (first.planned, first.notes) == (None, ())
+    assert {change.field for change in second.changes} == {"tasks[2].duration", "buffers[PB].size"}
