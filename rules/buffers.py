@@ -16,7 +16,17 @@ whose finish nothing waits for, and the critical chain's own last one.
 from typing import NamedTuple
 
 from chainbell.rules.forecast import BEGUN, GONE, OVER, WAITING, Forecast, start_bound
-from chainbell.rules.model import Buffer, Chain, ChainKind, HostId, Measure, Project, Task, TaskStatus
+from chainbell.rules.model import (
+    Buffer,
+    Chain,
+    ChainKind,
+    HostId,
+    LinkType,
+    Measure,
+    Project,
+    Task,
+    TaskStatus,
+)
 from chainbell.rules.network import holds_finish
 
 NOWHERE = float("-inf")
@@ -97,7 +107,7 @@ def protected_ends(project: Project, ahead: Forecast, promised: float, last: int
 
     These are the tasks that are not cancelled and whose finish no task waits for that is not cancelled, and `last`, the
     critical chain's own. Ends that were planned to finish behind the critical chain (`promised`) are left out: the
-    buffer never covered them.
+    buffer never covered them. An unfinished task whose successors have gone on without it is an end as well.
     """
     phase, tasks, network = ahead.phase, project.tasks, project.network
     ends = network.ends
@@ -108,10 +118,20 @@ def protected_ends(project: Project, ahead: Forecast, promised: float, last: int
             if phase[position] is not GONE
             and not any(phase[after] is not GONE and holds_finish(kind) for after, kind, _ in edges)
         )
-    kept = {position for position in ends if tasks[position].planned_finish <= promised + NOISE}
+    loose = [position for position in set(ahead.overtaken) if not _is_waited_for(project, ahead, position)]
+    kept = {position for position in (*ends, *loose) if tasks[position].planned_finish <= promised + NOISE}
     if last is not None:
         kept.add(last)
     return tuple(sorted(kept))
+
+
+def _is_waited_for(project: Project, ahead: Forecast, position: int) -> bool:
+    """Whether a task still waits for this one's finish: a start that lies ahead by FS, an open finish by FF."""
+    return any(
+        ahead.phase[after] is WAITING or (ahead.phase[after] is BEGUN and kind is LinkType.FF)
+        for after, kind, _ in project.network.successors[position]
+        if holds_finish(kind)
+    )
 
 
 def _overage(task: Task, now: float) -> float:

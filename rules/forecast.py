@@ -31,13 +31,17 @@ WAITING, BEGUN, OVER, GONE = Phase
 
 
 class Forecast(NamedTuple):
-    """By task position: start and finish (coordinates; NaN for a cancelled task), working days left, phase."""
+    """By task position: start and finish (coordinates; NaN for a cancelled task), working days left, phase.
+
+    `overtaken` are the positions of unfinished tasks that a successor has not waited for: it has begun, or is over.
+    """
 
     now: float
     start: list[float]
     finish: list[float]
     remaining: list[float]
     phase: list[Phase]
+    overtaken: list[int]
 
 
 NEVER = float("nan")
@@ -49,6 +53,7 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
     count = len(tasks)
     start, finish, left, phases = [NEVER] * count, [NEVER] * count, [0.0] * count, [WAITING] * count
     predecessors, stands_still = network.predecessors, project.stands_still
+    overtaken: list[int] = []
     for position in network.order:
         task = tasks[position]
         status = task.status
@@ -56,6 +61,7 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
             phases[position] = OVER
             finish[position] = finished = now if task.finished is None else task.finished
             start[position] = finished - task.duration if task.started is None else task.started
+            overtaken += [other for other, _, _ in predecessors[position] if phases[other] < OVER]
             continue
         if status is CANCELLED:
             phases[position] = GONE
@@ -70,6 +76,8 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
             start[position] = now if task.started is None else task.started
             end = own_finish(task, now, stands_still=stands_still)
             for other, kind, lag in links:
+                if phases[other] < OVER:
+                    overtaken.append(other)
                 if kind is FF or kind is SF:
                     bound = (finish if kind is FF else start)[other] + lag
                     if bound > end:
@@ -94,7 +102,7 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
                 begin = bound
         start[position] = begin
         finish[position] = begin + remaining
-    return Forecast(now, start, finish, left, phases)
+    return Forecast(now, start, finish, left, phases, overtaken)
 
 
 def own_finish(task: Task, now: float, *, stands_still: bool) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chainbell.delivery.javascript_json import compact
 from chainbell.engine.plan_documents import read_plan
 from chainbell.engine.plans import project_of
-from chainbell.rules import Calendar, Cause, Link, Measure, Project, TaskStatus, assess, compile_network, evaluate
+from chainbell.rules import Calendar, Cause, Link, Measure, Project, assess, compile_network, evaluate
 from chainbell.rules.zones import Zone, ZonePolicy
 from tests.plans import MONDAY
 from tests.property.strategies import at_work, days, projects, random_contention
@@ -32,18 +32,14 @@ def test_a_positive_project_consumption_is_the_largest_task_s_share_of_the_proje
 
 @given(st.randoms(use_true_random=False), days)
 def test_a_derived_plan_that_ends_behind_its_promise_is_red(rng: Random, now: float) -> None:
-    """Whichever of its open ends it is, and whatever is cancelled meanwhile."""
+    """Whichever of its ends it is, whatever is cancelled meanwhile, and whoever has gone on without waiting."""
     document = random_contention(rng)
     for link in document["links"]:
         link["lag"] = abs(link["lag"])
     project = at_work(rng, project_of(read_plan(document), MONDAY))
     seen = assess(project, now)
     promise = seen.project.baseline_finish + project.project_buffer.size
-    finishes = [
-        finish
-        for task, finish in zip(project.tasks, seen.forecast.finish, strict=True)
-        if task.status != TaskStatus.CANCELLED
-    ]
+    finishes = [finish for task, finish in zip(project.tasks, seen.forecast.finish, strict=True) if task.is_unfinished]
     if max(finishes, default=0.0) > promise + 1e-6:
         assert seen.zone == Zone.RED
 

@@ -34,8 +34,9 @@ def last_of(state: State, chain: Chain) -> Id | None:
     return last
 
 
-def protected_by(state: State, chain: Chain) -> list[Id]:
+def protected_by(forecast: Forecast, chain: Chain) -> list[Id]:
     """The tasks whose finish a buffer protects: its chain's last; for the critical chain every end of the network."""
+    state = forecast.state
     last = last_of(state, chain)
     if not chain.is_critical:
         return [] if last is None else [last]
@@ -46,6 +47,8 @@ def protected_by(state: State, chain: Chain) -> list[Id]:
             continue
         held = [link for link in state.plan.links if link.before == task and link.type in ("FS", "FF")]
         is_end = all(state.work[link.after].status == "Cancelled" for link in held)
+        if work.is_unfinished:  # who went on without it waits for it no more
+            is_end = not any(forecast.holds(link) for link in held)
         if task == last or (is_end and state.plan.tasks[task].planned_finish <= latest + NOISE):
             ends.append(task)
     return ends
@@ -57,7 +60,7 @@ class BufferState:
     def __init__(self, buffer: Buffer, forecast: Forecast) -> None:
         self.buffer, self.forecast, self.state = buffer, forecast, forecast.state
         self.plan = self.state.plan
-        self.protected = protected_by(self.state, buffer.chain)
+        self.protected = protected_by(forecast, buffer.chain)
         self.baseline_finish = baseline_finish(self.plan, buffer.chain)
 
     @property
