@@ -29,7 +29,7 @@ DAY = datetime(2025, 3, 10, 9, tzinfo=UTC)
 def load(url: str, count: int) -> None:
     with Engine(url) as engine:
         for changes in plans(count):
-            engine.apply_many(changes)
+            engine.apply_each(changes)
         engine.reevaluate(DAY)  # the alarms of the first week: from then on most evaluations change nothing
 
 

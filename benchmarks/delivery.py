@@ -113,7 +113,7 @@ async def bare(url: str, count: int, in_flight: int) -> float:
 
 def queue(engine: Engine, url: str, count: int, endpoints: int) -> None:
     """Deliveries of events a millisecond apart, over so many endpoints at one sink."""
-    hooks = [engine.add_webhook(1, f"{url}{n}", secret=SECRET)[0].id for n in range(endpoints)]
+    hooks = [engine.webhooks.add(1, f"{url}{n}", secret=SECRET)[0].id for n in range(endpoints)]
     begun = datetime.now(UTC)
     deliveries = []
     for number in range(count):
@@ -194,7 +194,7 @@ def latencies(engine: Engine, seconds: float) -> tuple[float, float]:
         await running
 
     with sinking(stamps=True) as (url, lines):
-        hook = engine.add_webhook(1, url, secret=SECRET)[0].id
+        hook = engine.webhooks.add(1, url, secret=SECRET)[0].id
         asyncio.run(work(hook))
         stamps = [lines.readline().split() for _ in range(count)]
     waits = sorted(1000 * (float(at) - committed[int(number)]) for at, number in stamps)

@@ -55,7 +55,7 @@ def works(engine: Engine) -> dict[str, Callable[[], object]]:
             connection.execute(statement, {"number": 1})
 
     def batch() -> None:
-        engine.apply_many([next(stream) for _ in range(BATCH)])
+        engine.apply_each([next(stream) for _ in range(BATCH)])
 
     return {"change": lambda: engine.apply(next(stream)), "batch of 100": batch, "bare commit": commit_a_row}
 

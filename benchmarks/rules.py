@@ -24,9 +24,9 @@ from chainbell.rules import (
     compile_network,
     evaluate,
 )
-from chainbell.rules.baseline import with_planned_dates
-from chainbell.rules.chains import find_chains
-from chainbell.rules.sizing import half_chain
+from chainbell.rules.planning.baseline import with_planned_dates
+from chainbell.rules.planning.chains import find_chains
+from chainbell.rules.planning.sizing import half_chain
 
 MONDAY = date(2025, 3, 3)
 LATE = 5.0

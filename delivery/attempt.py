@@ -109,13 +109,13 @@ _checked_url = lru_cache(maxsize=4096)(check_url)
 
 @lru_cache(maxsize=1024)
 def trusting(ca_certificates: str) -> ssl.SSLContext:
-    """A context that trusts these certificates (PEM) and no others; ValueError if they are none."""
+    """A context that trusts these certificates (PEM) and no others; RefusedEndpointError if they are none."""
     if "-----BEGIN CERTIFICATE-----" not in ca_certificates or not ca_certificates.isascii():
-        raise ValueError("caCertificates: are no certificates in PEM form")
+        raise RefusedEndpointError("caCertificates", "are no certificates in PEM form")
     try:
         return ssl.create_default_context(cadata=ca_certificates)
     except (ssl.SSLError, ValueError) as error:
-        raise ValueError(f"caCertificates: cannot be read: {error}") from None
+        raise RefusedEndpointError("caCertificates", f"cannot be read: {error}") from None
 
 
 def _answer(response: aiohttp.ClientResponse, kept: bytes) -> Answer:

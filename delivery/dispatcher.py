@@ -1,8 +1,8 @@
 """The dispatcher: claims what is due, attempts it over HTTP, settles the result. The database says what is due.
 
 Nothing here keeps time or a queue of its own: `drain` delivers all that is due, `run` waits for `wake()` in between and
-says through `on_idle` when something will next be due. `places.py` decides who begins next, `sending.py` makes the
-attempt, `books.py` talks to the database: one exchange records what has ended and claims what there is room for.
+says through `on_idle` when something will next be due. `slots.py` decides who begins next, `sending.py` makes the
+attempt, `ledger.py` talks to the database: one exchange records what has ended and claims what there is room for.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from chainbell.delivery.books import Books, Result, Wanted, with_newest_fences
-from chainbell.delivery.places import Held, Places
+from chainbell.delivery.ledger import Ledger, Result, Wanted, with_newest_fences
 from chainbell.delivery.sending import Sender
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
-from chainbell.storage import Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
+from chainbell.delivery.slots import Held, Slots
+from chainbell.storage import Attempt, Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
 
 GATHER_SECONDS = 0.1
 """How long attempts that have ended wait at most for others to be recorded with."""
@@ -54,8 +54,8 @@ class Dispatcher:
     ) -> None:
         self._settings = settings or DeliverySettings()
         self._sender = Sender(keys, self._settings, clock)
-        self._books = Books(database, self._settings, clock)
-        self._places = Places(self._settings.in_flight, self._settings.per_webhook)
+        self._ledger = Ledger(database, self._settings, clock)
+        self._slots = Slots(self._settings.in_flight, self._settings.per_webhook)
         self._on_settled = on_settled
         self._on_fenced = on_fenced
         self._on_deactivated = on_deactivated
@@ -70,7 +70,7 @@ class Dispatcher:
     @property
     def in_flight(self) -> int:
         """Attempts that are being made."""
-        return self._places.in_flight
+        return self._slots.in_flight
 
     def wake(self) -> None:
         """Something may be due: look at once. Call from the event loop's thread."""
@@ -98,7 +98,7 @@ class Dispatcher:
                 try:
                     await self._exchange(client, thread)
                     if self._is_idle():
-                        on_idle(await thread(self._books.next_due))
+                        on_idle(await thread(self._ledger.next_due))
                 except Exception as error:
                     if not is_passing(error):
                         raise
@@ -120,29 +120,30 @@ class Dispatcher:
                 attempts += await self._exchange(client, thread)
                 if not self._is_idle():
                     await self._news.wait()
-                elif await thread(self._books.is_leased_elsewhere):
+                elif await thread(self._ledger.is_leased_elsewhere):
                     await asyncio.sleep(LEASE_POLL_SECONDS)
                 else:
                     return attempts
 
-    async def deliver(self, delivery: NewDelivery) -> None:
+    async def deliver(self, delivery: NewDelivery) -> Attempt:
         """Keeps a delivery and makes its one attempt at once, whether its webhook is active or not; never retried."""
-        claim, webhook = await asyncio.to_thread(self._books.keep_and_claim, delivery)
+        claim, webhook = await asyncio.to_thread(self._ledger.keep_and_claim, delivery)
         async with self._sender.open_client() as client:
             settlement, _ = await self._sender.send(client, claim, webhook)
         if settlement.state == outbox.PENDING:
             settlement = replace(settlement, state=outbox.FAILED, next_attempt_at=None)
-        results, _, _ = await asyncio.to_thread(self._books.exchange, [settlement], Wanted())
+        results, _, _ = await asyncio.to_thread(self._ledger.exchange, [settlement], Wanted())
         self._tell([settlement], results)
+        return settlement.attempt
 
     def next_due(self) -> datetime | None:
-        return self._books.next_due()
+        return self._ledger.next_due()
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[tuple[aiohttp.ClientSession, "_Thread"]]:
         """A client, a thread for the database, and the heartbeat of the leases."""
         async with self._sender.open_client() as client:
-            with ThreadPoolExecutor(1, "chainbell-books") as pool:
+            with ThreadPoolExecutor(1, "chainbell-ledger") as pool:
                 thread = _Thread(pool)
                 beating = asyncio.create_task(self._heartbeat(thread))
                 self._is_closing = False
@@ -156,29 +157,29 @@ class Dispatcher:
                     await asyncio.gather(beating, *self._tasks, return_exceptions=True)
 
     def _is_idle(self) -> bool:
-        return not self._places and not self._ended
+        return not self._slots and not self._ended
 
     async def _exchange(self, client: aiohttp.ClientSession, thread: "_Thread") -> int:
         """Records what has ended, claims what there is room for, begins it; how many attempts were recorded."""
-        places = self._places
+        slots = self._slots
         ended, self._ended = self._ended, []
-        wanted = Wanted(held=places.held_by_webhook())
-        if places.room > 0 and not self._stopping:
-            wanted = Wanted(places.room, places.room_of_one, places.rooms(), wanted.held)
+        wanted = Wanted(held=slots.held_by_webhook())
+        if slots.room > 0 and not self._stopping:
+            wanted = Wanted(slots.room, slots.room_of_one, slots.rooms(), wanted.held)
         elif not ended:
             return 0
         leased_at = time.monotonic()
         try:
-            results, claims, webhooks = await thread(self._books.exchange, ended, wanted)
+            results, claims, webhooks = await thread(self._ledger.exchange, ended, wanted)
         except Exception as error:
             if is_passing(error) or not ended:
                 self._ended = ended + self._ended  # recorded once the database is back
                 raise
             results, claims, webhooks = await thread(self._each, ended), [], None
         self._ended, claims = with_newest_fences(self._ended, claims)
-        places.add(claims, webhooks or {}, leased_at + self._settings.slack_seconds)
-        if webhooks is not None and (dropped := places.refresh(webhooks)):
-            await thread(self._books.give_back, dropped)
+        slots.add(claims, webhooks or {}, leased_at + self._settings.slack_seconds)
+        if webhooks is not None and (dropped := slots.refresh(webhooks)):
+            await thread(self._ledger.give_back, dropped)
         self._begin(client)
         self._tell(ended, results)
         return sum(result.is_recorded for result in results)
@@ -188,7 +189,7 @@ class Dispatcher:
         results = []
         for settlement in ended:
             try:
-                results += self._books.exchange([settlement], Wanted())[0]
+                results += self._ledger.exchange([settlement], Wanted())[0]
             except Exception as error:  # noqa: BLE001  whatever it was, the attempt counts
                 self._on_error(error)
                 results.append(self._without_words(settlement))
@@ -197,7 +198,7 @@ class Dispatcher:
     def _without_words(self, settlement: Settlement) -> Result:
         """Records that there was an attempt, without what the endpoint said: else it would be made again for ever."""
         try:
-            return self._books.exchange([replace(settlement, error="cannot be kept", response=None)], Wanted())[0][0]
+            return self._ledger.exchange([replace(settlement, error="cannot be kept", response=None)], Wanted())[0][0]
         except Exception as error:  # noqa: BLE001  its lease ends, and it is claimed again
             self._on_error(error)
             return Result(is_recorded=False)
@@ -219,7 +220,7 @@ class Dispatcher:
 
     def _next(self) -> tuple[Held, Webhook] | None:
         """What begins next; nothing does once we are to end."""
-        return None if self._stopping or self._is_closing else self._places.begin(time.monotonic())
+        return None if self._stopping or self._is_closing else self._slots.begin(time.monotonic())
 
     async def _deliver(self, client: aiohttp.ClientSession, held: Held, webhook: Webhook) -> None:
         """One attempt, and in its place the next, as long as there is one."""
@@ -229,7 +230,7 @@ class Dispatcher:
             settlement, went_well = await self._sender.send(client, held.claim, webhook)
             if held.claim.fence != settlement.claim.fence:  # leased to ourselves anew, by a clock that jumped
                 settlement = replace(settlement, claim=held.claim)
-            self._places.end(held, went_well)
+            self._slots.end(held, went_well)
             begun = self._next()
             self._begin(client)  # a limit that has risen gives room for more than takes this place
             self._record(settlement)
@@ -239,15 +240,15 @@ class Dispatcher:
         self._ended.append(settlement)
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_later(GATHER_SECONDS, self._news.set)
-        if len(self._ended) >= len(self._places):
+        if len(self._ended) >= len(self._slots):
             self._news.set()
 
     async def _finish(self, client: aiohttp.ClientSession, thread: "_Thread") -> None:
         """Gives back what waits, lets what is in flight end, breaks off what does not, and records it all."""
-        waiting = self._places.drop_waiting()
+        waiting = self._slots.drop_waiting()
         if waiting:
             with suppress(Exception):  # their leases end by themselves
-                await thread(self._books.give_back, waiting)
+                await thread(self._ledger.give_back, waiting)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=self._grace_seconds)
             for task in late:
@@ -264,16 +265,16 @@ class Dispatcher:
         while True:
             interval = self._settings.slack_seconds / 3
             await asyncio.sleep(interval)
-            places = self._places
-            if not places:
+            slots = self._slots
+            if not slots:
                 continue
             leased_at = time.monotonic()
-            claims = places.to_renew(leased_at + 2 * interval)
+            claims = slots.to_renew(leased_at + 2 * interval)
             try:
-                ours, webhooks = await thread(self._books.renew, claims, list(places.held_by_webhook()))
-                places.renewed(claims, ours, leased_at + self._settings.slack_seconds)
-                if dropped := places.refresh(webhooks):
-                    await thread(self._books.give_back, dropped)
+                ours, webhooks = await thread(self._ledger.renew, claims, list(slots.held_by_webhook()))
+                slots.renewed(claims, ours, leased_at + self._settings.slack_seconds)
+                if dropped := slots.refresh(webhooks):
+                    await thread(self._ledger.give_back, dropped)
                 self._news.set()
             except Exception as error:  # noqa: BLE001  the leases last a while; the next beat comes before they end
                 self._on_error(error)

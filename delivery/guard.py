@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from yarl import URL
 
+from chainbell.rules.errors import FieldError
+
 _TRANSLATED = tuple(IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
 """NAT64, local NAT64, 6to4 and Teredo: IPv6 addresses that lead to an IPv4 address nobody has vetted."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -34,8 +36,8 @@ _RESERVED_HEADERS = frozenset(
 )
 
 
-class RefusedEndpointError(ValueError):
-    """An endpoint that must not be called; the message names the field and the reason."""
+class RefusedEndpointError(FieldError):
+    """An endpoint that must not be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,17 @@ def check_url(url: str, policy: GuardPolicy) -> URL:
         parsed = URL(url)
         port = parsed.port
     except ValueError as error:
-        raise RefusedEndpointError(f"url: {error}") from None
+        raise RefusedEndpointError("url", str(error)) from None
     if parsed.scheme not in ("https", "http") or not parsed.host or not port:
-        raise RefusedEndpointError("url: an absolute https URL is needed")
+        raise RefusedEndpointError("url", "an absolute https URL is needed")
     if parsed.scheme == "http" and not policy.allow_http:
-        raise RefusedEndpointError("url: https is needed; plain http must be switched on")
+        raise RefusedEndpointError("url", "https is needed; plain http must be switched on")
     if parsed.user is not None or parsed.password is not None:
-        raise RefusedEndpointError("url: user names and passwords do not belong in it; use a header")
+        raise RefusedEndpointError("url", "user names and passwords do not belong in it; use a header")
     if parsed.fragment:
-        raise RefusedEndpointError("url: a fragment is never sent; leave it out")
+        raise RefusedEndpointError("url", "a fragment is never sent; leave it out")
     if any(ord(character) <= 32 or ord(character) == 127 for character in url):
-        raise RefusedEndpointError("url: it contains white space or control characters")
+        raise RefusedEndpointError("url", "it contains white space or control characters")
     if _looks_numeric(parsed.host):
         check_addresses([parsed.host], policy)
     return parsed
@@ -84,9 +86,9 @@ def check_addresses(addresses: Sequence[str], policy: GuardPolicy) -> None:
         try:
             parsed = ip_address(address.partition("%")[0])
         except ValueError:
-            raise RefusedEndpointError(f"url: {address!r} is not an address in its ordinary form") from None
+            raise RefusedEndpointError("url", f"{address!r} is not an address in its ordinary form") from None
         if not policy.allow_inside and not is_public(parsed):
-            raise RefusedEndpointError(f"url: {address} is an inside address")
+            raise RefusedEndpointError("url", f"{address} is an inside address")
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -103,8 +105,8 @@ def check_headers(headers: Mapping[str, str], prefix: str) -> None:
     """Raises RefusedEndpointError for a custom header that is malformed or would forge the request or its signature."""
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
-            raise RefusedEndpointError(f"headers: {name!r} is not a header name")
+            raise RefusedEndpointError("headers", f"{name!r} is not a header name")
         if name.lower() in _RESERVED_HEADERS or name.lower().startswith(f"{prefix}-".lower()):
-            raise RefusedEndpointError(f"headers.{name}: this header is chainbell's own to set")
+            raise RefusedEndpointError(f"headers.{name}", "this header is chainbell's own to set")
         if any(ord(character) < 32 or ord(character) == 127 for character in value) or not value.isascii():
-            raise RefusedEndpointError(f"headers.{name}: control and non-ASCII characters are not allowed")
+            raise RefusedEndpointError(f"headers.{name}", "control and non-ASCII characters are not allowed")

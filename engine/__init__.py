@@ -1,9 +1,8 @@
 """The front door: `Engine` takes state changes in and gives events, signals and deliveries out."""
 
-from chainbell.engine.batch import BatchReport
-from chainbell.engine.changes import read_change
+from chainbell.engine.documents.change import read_change
+from chainbell.engine.documents.plan import read_plan
 from chainbell.engine.engine import Engine, Outcome
-from chainbell.engine.erasure import Retention
 from chainbell.engine.errors import (
     ChainbellError,
     ConflictError,
@@ -13,11 +12,12 @@ from chainbell.engine.errors import (
     StaleChange,
     StorageError,
 )
-from chainbell.engine.housekeeping import Housekeeping
 from chainbell.engine.logs import configure_logging
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.scheduler import run_dispatcher
-from chainbell.engine.status import ProjectReport
+from chainbell.engine.portfolio.batch import BatchReport
+from chainbell.engine.portfolio.erasure import Retention
+from chainbell.engine.reading.report import ProjectReport
+from chainbell.engine.running.dispatching import run_dispatcher
+from chainbell.engine.running.housekeeping import Housekeeping
 
 __all__ = [
     "BatchReport",

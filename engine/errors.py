@@ -1,10 +1,19 @@
-"""What can go wrong, each with the field and the reason; nothing is kept of what was refused."""
+"""What can go wrong; nothing is kept of what was refused.
+
+    ChainbellError
+    ├── InvalidInputError        input that cannot be taken: `field` and `reason`
+    │   ├── NotFoundError        there is no such thing, or it belongs to another account
+    │   └── StaleChange          a change older than what is known of its subject
+    ├── EvaluationError          the rules failed on a project: `project_id` and `reason`
+    ├── ConflictError            other writers came first; the same may be sent again
+    └── StorageError             the database is full, gone, locked or read-only; the same may be tried again
+
+Errors of `chainbell.rules` (`FieldError` and what is below it) become InvalidInputError here.
+"""
 
 from chainbell.rules import HostId
-
-
-class ChainbellError(Exception):
-    """The base of all errors that chainbell raises on purpose."""
+from chainbell.rules.errors import ChainbellError
+from chainbell.storage.errors import ConflictError, StorageError
 
 
 class InvalidInputError(ChainbellError):
@@ -35,9 +44,12 @@ class EvaluationError(ChainbellError):
         self.reason = reason
 
 
-class ConflictError(ChainbellError):
-    """Other writers kept changing the project; nothing was kept, the change can be sent again."""
-
-
-class StorageError(ChainbellError):
-    """The database did not take it: full, gone, read-only. Nothing was kept; the same may be tried again."""
+__all__ = [
+    "ChainbellError",
+    "ConflictError",
+    "EvaluationError",
+    "InvalidInputError",
+    "NotFoundError",
+    "StaleChange",
+    "StorageError",
+]

@@ -2,18 +2,13 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from chainbell.delivery import Dispatcher
 from chainbell.rules import Event
-from chainbell.storage import Settlement, Webhook
-
-if TYPE_CHECKING:
-    from chainbell.engine.engine import Engine
+from chainbell.storage import Settlement
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -53,34 +48,3 @@ class Metrics:
             outcome = str(settlement.outcome) if status is None else f"{status // 100}xx"
             self._counter(outcome, settlement.state).inc()
             self._seconds.observe(settlement.duration_ms / 1000)
-
-
-MOST_ENDPOINTS = 100
-"""How many endpoints have labels of their own: those that have been failing for longest."""
-
-
-def _tell_failing(engine: "Engine", webhooks: Sequence[Webhook]) -> None:
-    failing = [(webhook.failing_since, webhook) for webhook in webhooks if webhook.failing_since is not None]
-    gauge = engine.metrics.failing
-    gauge.clear()
-    for since, webhook in sorted(failing, key=lambda one: one[0])[:MOST_ENDPOINTS]:
-        state = "active" if webhook.is_active else "inactive"
-        gauge.labels(webhook.id, state).set((engine.now() - since).total_seconds())
-
-
-def exposition(engine: "Engine") -> tuple[bytes, str]:
-    """The metrics in Prometheus' text format, with its content type."""
-    metrics = engine.metrics
-    metrics.oldest_due.set(engine.oldest_due().total_seconds())
-    for name, count in engine.statistics().items():
-        kind, _, state = name.partition("_")
-        gauge = metrics.projects if kind == "projects" else metrics.deliveries
-        gauge.labels(state).set(count)
-    webhooks = engine.webhooks()
-    _tell_failing(engine, webhooks)
-    states = {"active": 0, "failing": 0, "inactive": 0}
-    for webhook in webhooks:
-        states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1
-    for state, count in states.items():
-        metrics.webhooks.labels(state).set(count)
-    return generate_latest(metrics.registry), CONTENT_TYPE_LATEST

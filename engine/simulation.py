@@ -9,13 +9,13 @@ from typing import Any
 from pydantic import AwareDatetime, Field, ValidationError
 
 from chainbell.delivery import Clock, system_clock
-from chainbell.engine.changes import Change, Plan, read_change
-from chainbell.engine.documents import Document, Id, Text, invalid
+from chainbell.engine.documents.change import Change, Plan, read_change
+from chainbell.engine.documents.fields import Document, Id, Text, invalid
+from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import read_document
-from chainbell.engine.plan_documents import PlanDocument, read_plan
-from chainbell.engine.status import ProjectReport
+from chainbell.engine.reading.report import ProjectReport
 from chainbell.rules import Event
 from chainbell.rules.payload import wire
 
@@ -114,7 +114,7 @@ def scenario_clock(scenario: Scenario) -> Clock:
 def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:
     """Loads the plan at the opening of its start date, or at the first change if that is earlier; applies the rest."""
     for webhook in scenario.webhooks:
-        engine.add_webhook(
+        engine.webhooks.add(
             scenario.plan.account_id,
             webhook.url,
             name=webhook.name,

@@ -1,20 +1,32 @@
 """The critical chain, pure: values in, decisions out. No clock, no randomness, no I/O, no logging."""
 
 from chainbell.rules.assessment import Assessment, assess
-from chainbell.rules.calendar import Calendar, CalendarRangeError
+from chainbell.rules.calendar import Calendar
+from chainbell.rules.errors import (
+    CalendarError,
+    CalendarRangeError,
+    FieldError,
+    LevellingError,
+    NetworkError,
+    PlanError,
+    ReportError,
+    StaleReportError,
+    ZonePolicyError,
+)
 from chainbell.rules.evaluate import Evaluation, Event, evaluate
 from chainbell.rules.events import CATALOGUE
+from chainbell.rules.ids import HostId
 from chainbell.rules.model import (
     Buffer,
     Chain,
     ChainKind,
     Deliverable,
-    HostId,
     Latch,
     Link,
     LinkType,
     Measure,
     Milestone,
+    Network,
     Options,
     Person,
     Project,
@@ -24,8 +36,8 @@ from chainbell.rules.model import (
     Task,
     TaskStatus,
 )
-from chainbell.rules.network import Network, NetworkError, compile_network
-from chainbell.rules.progress import ReportError, StaleReportError, report_milestone, report_project, report_task
+from chainbell.rules.network import compile_network
+from chainbell.rules.progress import report_milestone, report_project, report_task
 from chainbell.rules.transition import Cause, Decision, Firing, Rearm, Rule, Transition
 from chainbell.rules.zones import Zone, ZonePolicy
 
@@ -34,6 +46,7 @@ __all__ = [
     "Assessment",
     "Buffer",
     "Calendar",
+    "CalendarError",
     "CalendarRangeError",
     "Cause",
     "Chain",
@@ -42,9 +55,11 @@ __all__ = [
     "Deliverable",
     "Evaluation",
     "Event",
+    "FieldError",
     "Firing",
     "HostId",
     "Latch",
+    "LevellingError",
     "Link",
     "LinkType",
     "Measure",
@@ -53,6 +68,7 @@ __all__ = [
     "NetworkError",
     "Options",
     "Person",
+    "PlanError",
     "Project",
     "ProjectStatus",
     "Readiness",
@@ -66,6 +82,7 @@ __all__ = [
     "Transition",
     "Zone",
     "ZonePolicy",
+    "ZonePolicyError",
     "assess",
     "compile_network",
     "evaluate",

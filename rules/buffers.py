@@ -16,17 +16,8 @@ whose finish nothing waits for, and the critical chain's own last one.
 from typing import NamedTuple
 
 from chainbell.rules.forecast import BEGUN, GONE, OVER, WAITING, Forecast, start_bound
-from chainbell.rules.model import (
-    Buffer,
-    Chain,
-    ChainKind,
-    HostId,
-    LinkType,
-    Measure,
-    Project,
-    Task,
-    TaskStatus,
-)
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Buffer, Chain, ChainKind, LinkType, Measure, Project, Task, TaskStatus
 from chainbell.rules.network import holds_finish
 
 NOWHERE = float("-inf")

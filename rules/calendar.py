@@ -11,6 +11,8 @@ from functools import cached_property
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from chainbell.rules.errors import CalendarError, CalendarRangeError
+
 MONDAY_TO_FRIDAY = frozenset({1, 2, 3, 4, 5})
 EVERY_DAY = frozenset({1, 2, 3, 4, 5, 6, 7})
 NOISE = 1e-6
@@ -19,10 +21,6 @@ NOISE = 1e-6
 
 INSTANT_NOISE = timedelta(milliseconds=30)
 """The same, as elapsed time."""
-
-
-class CalendarRangeError(ValueError):
-    """A working day so far off that it has no date."""
 
 
 Shift = tuple[time, time | None]
@@ -48,15 +46,15 @@ class Calendar:
 
     def __post_init__(self) -> None:
         if not self.working_days or not self.working_days <= EVERY_DAY:
-            raise ValueError("workingDays: name at least one weekday from 1 (Monday) to 7 (Sunday)")
+            raise CalendarError("workingDays", "name at least one weekday from 1 (Monday) to 7 (Sunday)")
         if not self.hours:
-            raise ValueError("hours: name at least one shift")
+            raise CalendarError("hours", "name at least one shift")
         for opens, closes in self.hours:
             if closes is not None and closes <= opens:
-                raise ValueError("hours: closing must come after opening")
+                raise CalendarError("hours", "closing must come after opening")
         for (_, closes), (opens, _) in pairwise(self.hours):
             if closes is None or opens < closes:
-                raise ValueError("hours: shifts must come in order and not overlap")
+                raise CalendarError("hours", "shifts must come in order and not overlap")
         object.__setattr__(self, "_days", _DayCount(self.origin, self.working_days, self.holidays))
 
     @cached_property

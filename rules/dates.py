@@ -6,7 +6,8 @@ from chainbell.rules.assessment import Assessment
 from chainbell.rules.buffers import BufferState
 from chainbell.rules.calendar import NOISE
 from chainbell.rules.forecast import OVER
-from chainbell.rules.model import HostId, Project
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Project
 
 
 class ForecastDates:

@@ -9,8 +9,8 @@ from uuid import UUID, uuid5
 
 from chainbell.rules.assessment import Assessment
 from chainbell.rules.events import CATALOGUE
-from chainbell.rules.identity import id_order
-from chainbell.rules.model import HostId, Latch, LatchKey, Project, ProjectStatus
+from chainbell.rules.ids import HostId, id_order
+from chainbell.rules.model import Latch, LatchKey, Project, ProjectStatus
 from chainbell.rules.payload import wire
 from chainbell.rules.transition import Cause, Firing, Rule, Transition
 

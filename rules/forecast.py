@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from chainbell.rules.model import LinkType, Project, Task, TaskStatus
-from chainbell.rules.network import Edge
+from chainbell.rules.model import Edge, LinkType, Project, Task, TaskStatus
 
 FS, SS, FF, SF = LinkType.FS, LinkType.SS, LinkType.FF, LinkType.SF
 NOT_STARTED, IN_PROGRESS, ON_HOLD = TaskStatus.NOT_STARTED, TaskStatus.IN_PROGRESS, TaskStatus.ON_HOLD

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from chainbell.rules.assessment import Assessment
 from chainbell.rules.calendar import NOISE
 from chainbell.rules.forecast import BEGUN, OVER, WAITING, own_finish, start_bound, tail_step
-from chainbell.rules.model import HostId, Project
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Project
 
 
 class Inheritance(NamedTuple):

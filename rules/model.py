@@ -10,16 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from chainbell.rules.calendar import Calendar
+from chainbell.rules.ids import HostId
 from chainbell.rules.zones import STATIC, ZonePolicy
-
-if TYPE_CHECKING:
-    from chainbell.rules.network import Network
-
-HostId = int | str
-"""An id of the host's own: an integer or a string of at most 64 characters; it comes back in the type it came in."""
 
 
 class ProjectStatus(StrEnum):
@@ -140,6 +135,25 @@ class Link(NamedTuple):
     resource: HostId | None = None
 
 
+Edge = tuple[int, LinkType, float]
+"""The position of the task at the other end, the link's type, its lag in working days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """`order` lists task positions with every predecessor before its successors; ties keep the plan's own order.
+
+    `ends` are the positions of the tasks whose finish no other task waits for (no FS or FF link leaves them).
+    """
+
+    links: tuple[Link, ...]
+    positions: dict[HostId, int]
+    order: tuple[int, ...]
+    predecessors: tuple[tuple[Edge, ...], ...]
+    successors: tuple[tuple[Edge, ...], ...]
+    ends: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Tasks in order of work; a feeding chain names the task that it joins."""
@@ -210,7 +224,7 @@ class Project:
     tasks: tuple[Task, ...]
     chains: tuple[Chain, ...]
     buffers: tuple[Buffer, ...]
-    network: "Network"
+    network: Network
     milestones: tuple[Milestone, ...] = ()
     manager: Person | None = None
     team_size: int | None = None

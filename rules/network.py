@@ -1,32 +1,11 @@
 """The task network compiled once per baseline: positions, a topological order, links by task."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from chainbell.rules.model import HostId, Link, LinkType, Task
-
-Edge = tuple[int, LinkType, float]
-"""The position of the task at the other end, the link's type, its lag in working days."""
-
-
-class NetworkError(ValueError):
-    """The tasks and links do not form a network; the message names the field and the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """`order` lists task positions with every predecessor before its successors; ties keep the plan's own order.
-
-    `ends` are the positions of the tasks whose finish no other task waits for (no FS or FF link leaves them).
-    """
-
-    links: tuple[Link, ...]
-    positions: dict[HostId, int]
-    order: tuple[int, ...]
-    predecessors: tuple[tuple[Edge, ...], ...]
-    successors: tuple[tuple[Edge, ...], ...]
-    ends: tuple[int, ...]
+from chainbell.rules.errors import NetworkError
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Edge, Link, LinkType, Network, Task
 
 
 def holds_finish(kind: LinkType) -> bool:
@@ -50,7 +29,7 @@ def compile_network(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
             first, second = positions[predecessor], positions[successor]
         except KeyError:
             end, task_id = ("from", predecessor) if predecessor not in positions else ("to", successor)
-            raise NetworkError(f"links[{number}].{end}: there is no task {task_id!r}") from None
+            raise NetworkError(f"links[{number}].{end}", f"there is no task {task_id!r}") from None
         before[second].append((first, kind, lag))
         after[first].append((second, kind, lag))
         in_order = in_order and first < second
@@ -58,7 +37,7 @@ def compile_network(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
     if len(order) < len(tasks):
         cycle = _find_cycle(before, set(range(len(tasks))).difference(order))
         names = " -> ".join(repr(tasks[position].id) for position in cycle)
-        raise NetworkError(f"links: the tasks form a cycle: {names}")
+        raise NetworkError("links", f"the tasks form a cycle: {names}")
     return Network(
         tuple(links),
         positions,
@@ -75,7 +54,7 @@ def _refuse_twins(tasks: Sequence[Task]) -> None:
     seen: set[HostId] = set()
     for position, task in enumerate(tasks):
         if task.id in seen:
-            raise NetworkError(f"tasks[{position}].id: two tasks have the id {task.id!r}")
+            raise NetworkError(f"tasks[{position}].id", f"two tasks have the id {task.id!r}")
         seen.add(task.id)
 
 

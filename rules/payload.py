@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from chainbell.rules.model import HostId
+from chainbell.rules.ids import HostId
 
 
 @dataclass(frozen=True, slots=True)

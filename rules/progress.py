@@ -12,10 +12,10 @@ from math import isfinite
 from typing import NamedTuple
 
 from chainbell.rules.calendar import Calendar
-from chainbell.rules.identity import other_form
+from chainbell.rules.errors import ReportError, StaleReportError
+from chainbell.rules.ids import HostId, other_form
 from chainbell.rules.model import (
     Deliverable,
-    HostId,
     Milestone,
     Project,
     ProjectStatus,
@@ -23,19 +23,6 @@ from chainbell.rules.model import (
     Task,
     TaskStatus,
 )
-
-
-class ReportError(ValueError):
-    """A report that the project cannot take: `field` names what is wrong, the message says why."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
-
-
-class StaleReportError(ReportError):
-    """A report older than what is already known of its subject."""
 
 
 def work_left(task: Task, now: float, *, stands_still: bool) -> float:

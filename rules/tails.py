@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from chainbell.rules.buffers import NOWHERE, BufferState, consumption
 from chainbell.rules.forecast import FS, WAITING, Forecast, tail_step
-from chainbell.rules.model import HostId, Project
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Project
 
 
 class TaskConsumption(NamedTuple):

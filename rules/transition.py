@@ -9,8 +9,9 @@ from typing import Any
 
 from chainbell.rules.assessment import Assessment, assess
 from chainbell.rules.dates import ForecastDates
+from chainbell.rules.ids import HostId
 from chainbell.rules.lateness import Inheritance, driving_path, inheritance, overrun
-from chainbell.rules.model import HostId, LinkType, Person, Project, Task, TaskStatus
+from chainbell.rules.model import LinkType, Person, Project, Task, TaskStatus
 from chainbell.rules.progress import work_left
 from chainbell.rules.readiness import ready_tasks
 from chainbell.rules.tails import TaskConsumption

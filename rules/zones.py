@@ -7,6 +7,8 @@ thresholds rise with chain completion (ProChain's fever chart, default points 10
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chainbell.rules.errors import ZonePolicyError
+
 NOISE = 1e-9
 """Percentage points below which a value equals its threshold: the noise of floating-point sums."""
 
@@ -39,17 +41,20 @@ class ZonePolicy:
 
     def __post_init__(self) -> None:
         if self.policy not in ("static", "fever"):
-            raise ValueError(f"zones.policy: {self.policy!r} is neither 'static' nor 'fever'")
+            raise ZonePolicyError("zones.policy", f"{self.policy!r} is neither 'static' nor 'fever'")
         pairs = [(self.yellow, self.red), (self.task_yellow, self.task_red)]
         pairs += list(zip(self.fever_yellow, self.fever_red, strict=True))
         for yellow, red in pairs:
             if not 0 <= yellow < red <= 1000:
-                raise ValueError(f"zones: yellow must lie below red, both within 0..1000; got {yellow:g} and {red:g}")
+                raise ZonePolicyError(
+                    "zones", f"yellow must lie below red, both within 0..1000; got {yellow:g} and {red:g}"
+                )
         highest = self.yellow if self.policy == "static" else max(self.fever_yellow)
         if not 0 <= self.margin <= min(highest, self.task_red):
-            raise ValueError(
-                f"zones.margin: {self.margin:g} is not within 0 and {min(highest, self.task_red):g}, below which the "
-                "thresholds leave it no room"
+            most = min(highest, self.task_red)
+            raise ZonePolicyError(
+                "zones.margin",
+                f"{self.margin:g} is not within 0 and {most:g}, below which the thresholds leave it no room",
             )
 
     def project_thresholds(self, completion: float) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """What is kept: tables, projects, events, the outbox, sealed secrets. Synchronous; callers bring the transaction."""
 
-from chainbell.storage.database import Database, DatabaseUrlError, is_conflict, is_passing
+from chainbell.storage.database import Database, DatabaseUrlError
+from chainbell.storage.errors import ConflictError, StorageError, is_passing
 from chainbell.storage.history import FeverPoint
-from chainbell.storage.outbox import Claim, NewDelivery, Settlement
+from chainbell.storage.outbox import Attempt, Claim, NewDelivery, Settlement
 from chainbell.storage.projects import AmbiguousProjectError, Located, StoredProject
 from chainbell.storage.saving import VersionConflictError
 from chainbell.storage.secrets import KeyRing, KeyRingError, generate_key, key_file_beside
@@ -12,7 +13,9 @@ from chainbell.storage.webhooks import Webhook
 __all__ = [
     "METADATA",
     "AmbiguousProjectError",
+    "Attempt",
     "Claim",
+    "ConflictError",
     "Database",
     "DatabaseUrlError",
     "FeverPoint",
@@ -21,11 +24,11 @@ __all__ = [
     "Located",
     "NewDelivery",
     "Settlement",
+    "StorageError",
     "StoredProject",
     "VersionConflictError",
     "Webhook",
     "generate_key",
-    "is_conflict",
     "is_passing",
     "key_file_beside",
 ]

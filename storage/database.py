@@ -5,26 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateSchema
 
+from chainbell.rules.errors import FieldError
 from chainbell.storage import migrations
+from chainbell.storage.errors import translated
 from chainbell.storage.tables import SCHEMA
-
-CONFLICTS = {"40001", "40P01"}
-"""PostgreSQL's states of a transaction that may be done anew: serialization failure, deadlock."""
-
-
-def is_conflict(error: OperationalError) -> bool:
-    """Whether the database gave up on the transaction because of another one."""
-    return getattr(error.orig, "sqlstate", None) in CONFLICTS
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the error is the database's present state, away or busy, and not what it was asked to do."""
-    return isinstance(error, OperationalError | InterfaceError) or getattr(error, "connection_invalidated", False)
-
 
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another."""
@@ -34,27 +22,50 @@ _CREATING = 0x636861696E62656C
 """The advisory lock under which tables are created."""
 
 
-class DatabaseUrlError(ValueError):
-    """The database URL cannot be used; the message says why."""
+class DatabaseUrlError(FieldError):
+    """The database URL cannot be used; the reason says why, and what to write instead."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("database", reason)
+
+
+_SPELLINGS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+_ASYNCHRONOUS = {"asyncpg": "postgresql", "aiosqlite": "sqlite"}
+
+
+def _checked(url: str) -> URL:
+    """The URL with the driver that chainbell uses; raises DatabaseUrlError for one it cannot use."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUrlError(str(error)) from None
+    name, _, driver = parsed.drivername.partition("+")
+    if driver in _ASYNCHRONOUS:
+        plain = _ASYNCHRONOUS[driver]
+        raise DatabaseUrlError(
+            f"{parsed.drivername!r} names an asynchronous driver; write {plain}://, an async host joins by run_sync"
+        )
+    if name not in ("sqlite", *_SPELLINGS):
+        raise DatabaseUrlError(f"{name!r} is neither sqlite nor postgresql")
+    return parsed.set(drivername=_SPELLINGS.get(parsed.drivername, parsed.drivername))
 
 
 class Database:
     """One database: `read()` and `write()` transactions, each committed or rolled back as a whole.
 
-    Raises DatabaseUrlError for a URL that is neither SQLite nor PostgreSQL.
+    Within them the driver's errors become StorageError and ConflictError (`errors.py`). Raises DatabaseUrlError for a
+    URL that cannot be used.
     """
 
     def __init__(self, url: str) -> None:
+        self.url = _checked(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
         try:
-            self.url: URL = make_url(url)
-            if self.url.drivername == "postgresql":
-                self.url = self.url.set(drivername="postgresql+psycopg")
-            self.is_sqlite = self.url.get_backend_name() == "sqlite"
-            if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
-                raise DatabaseUrlError(f"database: {self.url.get_backend_name()!r} is neither sqlite nor postgresql")
             self.engine = self._open_sqlite() if self.is_sqlite else create_engine(self.url, hide_parameters=True)
         except (ArgumentError, NoSuchModuleError) as error:
-            raise DatabaseUrlError(f"database: {error}") from None
+            raise DatabaseUrlError(str(error)) from None
+        except ModuleNotFoundError as error:
+            raise DatabaseUrlError(f"its driver {error.name} is missing: pip install 'chainbell[postgres]'") from None
 
     def _open_sqlite(self) -> Engine:
         in_memory = self.url.database in (None, "", ":memory:")
@@ -101,14 +112,14 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that means to write: SQLite admits one at a time from its first statement on."""
-        with self.engine.begin() as connection:
+        with translated(), self.engine.begin() as connection:
             self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, from one snapshot."""
-        with self.engine.begin() as connection:
+        with translated(), self.engine.begin() as connection:
             self._begin(connection, "BEGIN")
             yield connection
 

@@ -22,7 +22,7 @@ from chainbell.rules import (
     TaskStatus,
     ZonePolicy,
 )
-from chainbell.rules.identity import id_order
+from chainbell.rules.ids import id_order
 
 STATUSES = {status.value: status for status in TaskStatus}
 LINK_TYPES = {kind.value: kind for kind in LinkType}

@@ -69,6 +69,43 @@ class Settlement:
     deactivate_webhook: bool = False
     deactivation: str | None = None
 
+    @property
+    def attempt(self) -> "Attempt":
+        """The attempt that it settles, as the log keeps it."""
+        return Attempt(
+            delivery_id=self.claim.id,
+            number=self.claim.attempts + 1,
+            webhook_id=self.claim.webhook_id,
+            event=self.claim.event,
+            started_at=self.started_at,
+            duration_ms=self.duration_ms,
+            outcome=str(self.outcome),
+            http_status=self.http_status,
+            error=self.error,
+            response=self.response,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One HTTP request as the log keeps it: numbered from 1 within its delivery, without gaps."""
+
+    delivery_id: str
+    number: int
+    webhook_id: str
+    event: str
+    started_at: datetime
+    duration_ms: int
+    outcome: str
+    http_status: int | None
+    error: str | None
+    response: str | None
+
+    @property
+    def succeeded(self) -> bool:
+        """The endpoint answered 2xx."""
+        return self.http_status is not None and 200 <= self.http_status < 300
+
 
 def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> None:
     """Writes deliveries that are due now; once the transaction is committed the dispatchers of other processes hear."""

@@ -7,9 +7,14 @@ from tempfile import NamedTemporaryFile
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from chainbell.rules.errors import FieldError
 
-class KeyRingError(ValueError):
+
+class KeyRingError(FieldError):
     """The keys are missing, malformed, or not those that sealed what is to be opened."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("keys", reason)
 
 
 class KeyRing:
@@ -19,7 +24,7 @@ class KeyRing:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
-            raise KeyRingError("keys: each must be 32 bytes in URL-safe base64, as Fernet.generate_key gives") from None
+            raise KeyRingError("each must be 32 bytes in URL-safe base64, as Fernet.generate_key gives") from None
 
     def seal(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()
@@ -28,7 +33,7 @@ class KeyRing:
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
-            raise KeyRingError("keys: none of them sealed this secret") from None
+            raise KeyRingError("none of them sealed this secret") from None
 
     def __repr__(self) -> str:
         return "KeyRing(...)"
@@ -45,7 +50,7 @@ def key_file_beside(database: Path) -> KeyRing:
         _write_new(path, generate_key() + "\n")
     keys = path.read_text().split()
     if not keys:
-        raise KeyRingError(f"keys: {path.name} is empty")
+        raise KeyRingError(f"{path.name} is empty")
     return KeyRing(keys)
 
 

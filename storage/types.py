@@ -1,37 +1,12 @@
 """Column types: host ids that come back in the type they came in, instants in UTC."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 
-from chainbell.rules import HostId
-
-LONGEST_ID = 64
-LARGEST_ID = 2**53 - 1
-"""Integers beyond this lose digits in JavaScript receivers."""
-
-
-def encode_host_id(value: HostId) -> str:
-    """An integer as its digits, a string as itself; a string that could be read as an integer behind an apostrophe."""
-    if isinstance(value, int):
-        return str(value)
-    return "'" + value if value[:1] == "'" or _is_integer(value) else value
-
-
-@lru_cache(maxsize=65_536)
-def decode_host_id(stored: str) -> HostId:
-    """The id that was encoded; remembered, since a portfolio holds the same ids again and again."""
-    if stored[:1] == "'":
-        return stored[1:]
-    return int(stored) if _is_integer(stored) else stored
-
-
-def _is_integer(text: str) -> bool:
-    digits = text[1:] if text[:1] == "-" else text
-    return digits.isascii() and digits.isdigit()
+from chainbell.rules.ids import LONGEST_ID, HostId, decode_host_id, encode_host_id
 
 
 class HostIdType(TypeDecorator[Any]):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select,
 
 from chainbell.rules import HostId
 from chainbell.storage.lists import among
+from chainbell.storage.outbox import Attempt
 from chainbell.storage.tables import AttemptRow, WebhookRow, table
 
 WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
@@ -102,7 +103,7 @@ def attempt_log(
     skip: int = 0,
     succeeded: bool | None = None,
     event: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Attempt]:
     """The attempts of one webhook, newest first; of one result or one event only where these are given."""
     status = ATTEMPTS.c.http_status
     query = select(ATTEMPTS).where(ATTEMPTS.c.webhook_id == webhook_id)
@@ -112,7 +113,7 @@ def attempt_log(
     if event is not None:
         query = query.where(ATTEMPTS.c.event == event)
     newest = query.order_by(ATTEMPTS.c.started_at.desc(), ATTEMPTS.c.delivery_id, ATTEMPTS.c.number.desc())
-    return [dict(row) for row in connection.execute(newest.limit(limit).offset(skip)).mappings()]
+    return [Attempt(**row) for row in connection.execute(newest.limit(limit).offset(skip)).mappings()]
 
 
 def _webhook(row: Any) -> Webhook:

@@ -4,9 +4,10 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from chainbell.engine.documents.plan import read_plan
 from chainbell.engine.importers import Comparison, Imported, compare, completed, import_plan
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import Planned, plan_project
+from chainbell.engine.planner import plan_project
+from chainbell.rules.planning.planning import Planned
 from tests.plans import MONDAY
 
 IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.documents.plan import read_plan
+from chainbell.engine.planner import project_of
 from chainbell.rules import Project
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)

@@ -2,8 +2,6 @@
 
 import sys
 
-from sqlalchemy.exc import DatabaseError
-
 from chainbell.engine.cli import delivering, maintenance, planning, projects, serving, simulate, webhooks  # noqa: F401
 from chainbell.engine.cli.app import app, with_global_options_first
 from chainbell.engine.errors import ChainbellError, StorageError
@@ -19,9 +17,6 @@ def main() -> None:
     except ChainbellError as error:
         print(f"chainbell: {error}", file=sys.stderr)
         sys.exit(2)
-    except DatabaseError as error:
-        print(f"chainbell: the database refused: {error.orig}", file=sys.stderr)
-        sys.exit(1)
 
 
 __all__ = ["app", "main"]

@@ -15,9 +15,9 @@ from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import configure_logging
 from chainbell.rules import Event
+from chainbell.rules.ids import decode_host_id
 from chainbell.rules.payload import wire_instant
 from chainbell.storage import Database
-from chainbell.storage.types import decode_host_id
 
 DEFAULT_DATABASE = "sqlite:///chainbell.db"
 _GLOBAL_OPTIONS = ("--database", "--log", "--log-level")

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from chainbell.delivery.listening import listening
 from chainbell.engine.cli.app import app, console, open_engine, print_json
 from chainbell.engine.engine import Engine
-from chainbell.engine.housekeeping import Housekeeping
-from chainbell.engine.listener import listening
-from chainbell.engine.scheduler import run_dispatcher
+from chainbell.engine.running.dispatching import run_dispatcher
+from chainbell.engine.running.housekeeping import Housekeeping
 from chainbell.rules.payload import wire_instant
 
 SWITCH_SECONDS = 0.0005

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from chainbell.engine.status import FeverPoint
+from chainbell.engine.reading.report import FeverPoint
 from chainbell.rules import ZonePolicy
 
 WIDTH, HEIGHT = 60, 14

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chainbell.engine.batch import ChunkReport
 from chainbell.engine.cli.app import AsJson, account_id, app, event_line, open_database, open_engine, print_json
-from chainbell.engine.erasure import Retention
+from chainbell.engine.portfolio.batch import ChunkReport
+from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules.payload import wire_instant
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -47,21 +47,21 @@ def expire(
     given = {"events": events, "attempts": attempts, "deliveries": deliveries, "fever_points": fever_points}
     limits = replace(Retention(), **{kind: timedelta(days=days) for kind, days in given.items() if days is not None})
     with open_engine(context) as engine:
-        print(f"{engine.expire(limits)} rows deleted")
+        print(f"{engine.portfolio.retain(limits)} rows deleted")
 
 
 @db_app.command()
 def erase_account(context: typer.Context, account: str) -> None:
     """Deletes everything that an account has."""
     with open_engine(context) as engine:
-        print(f"{engine.erase_account(account_id(account))} projects and other rows deleted")
+        print(f"{engine.portfolio.erase_account(account_id(account))} projects and other rows deleted")
 
 
 @db_app.command()
 def erase_person(context: typer.Context, account: str, person: str) -> None:
     """Removes a person from everything that is kept of an account."""
     with open_engine(context) as engine:
-        print(f"{engine.erase_person(account_id(account), account_id(person))} rows named them")
+        print(f"{engine.portfolio.erase_person(account_id(account), account_id(person))} rows named them")
 
 
 @app.command()
@@ -82,7 +82,7 @@ def reevaluate(
     accounts = [account_id(text) for text in account] if account else None
     with open_engine(context) as engine:
         projects = [engine.resolve_project_id(text) for text in project] if project else None
-        with _progress(engine.count_to_reevaluate(at, accounts, projects)) as advance:
+        with _progress(engine.portfolio.count_to_reevaluate(at, accounts, projects)) as advance:
 
             def on_chunk(report: ChunkReport) -> None:
                 advance(report.projects)

@@ -10,13 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from chainbell.engine.cli.app import AsJson, account_id, app, console, event_line, open_engine, print_json
+from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import Comparison, Imported, compare, completed, import_plan, read_file
-from chainbell.engine.plan_documents import PlanDocument, read_plan
-from chainbell.engine.plans import Planned, plan_project
-from chainbell.rules.differences import Difference, Outline, outline
+from chainbell.engine.planner import plan_project
 from chainbell.rules.payload import wire
-from chainbell.rules.schedule import instants
+from chainbell.rules.planning.differences import Difference, Outline, outline
+from chainbell.rules.planning.planning import Planned
+from chainbell.rules.planning.schedule import instants
 
 SHOWN = 20
 """How many differences of a re-plan are printed."""

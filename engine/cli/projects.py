@@ -9,13 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from chainbell.engine.changes import Change, read_change
 from chainbell.engine.cli.app import Account, AsJson, account_id, app, console, event_line, open_engine, print_json
 from chainbell.engine.cli.fever_chart import fever_chart
 from chainbell.engine.cli.planning import difference_lines
+from chainbell.engine.documents.change import Change, read_change
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import read_json
-from chainbell.engine.reasons import reason
+from chainbell.engine.reading.reasons import reason
 from chainbell.rules import Event
 from chainbell.rules.payload import wire, wire_instant
 

@@ -11,9 +11,9 @@ from aiohttp import web
 from chainbell.engine.cli.app import account_id, app, open_engine
 from chainbell.engine.cli.delivering import SWITCH_SECONDS
 from chainbell.engine.engine import Engine
-from chainbell.engine.housekeeping import Housekeeping
 from chainbell.engine.http import create_app
-from chainbell.engine.scheduler import run_dispatcher
+from chainbell.engine.running.dispatching import run_dispatcher
+from chainbell.engine.running.housekeeping import Housekeeping
 
 token_app = typer.Typer(no_args_is_help=True, help="Bearer tokens of the management API.")
 app.add_typer(token_app, name="token")
@@ -64,7 +64,7 @@ def create(
 ) -> None:
     """Makes a token and shows it, this once."""
     with open_engine(context) as engine:
-        print(engine.add_token(account_id(account), name))
+        print(engine.tokens.add(account_id(account), name))
 
 
 @token_app.command()
@@ -75,4 +75,4 @@ def revoke(
 ) -> None:
     """Takes tokens back."""
     with open_engine(context) as engine:
-        print(f"{engine.revoke_tokens(account_id(account), name)} tokens revoked")
+        print(f"{engine.tokens.revoke(account_id(account), name)} tokens revoked")

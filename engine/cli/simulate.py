@@ -10,14 +10,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
+from chainbell.delivery.listening import listening
 from chainbell.engine.cli.app import app, console, event_line, print_json
 from chainbell.engine.cli.fever_chart import fever_chart
 from chainbell.engine.engine import Engine
-from chainbell.engine.listener import listening
-from chainbell.engine.reasons import reason
+from chainbell.engine.reading.reasons import reason
+from chainbell.engine.reading.report import ProjectReport
 from chainbell.engine.simulation import Scenario, read_scenario, run_scenario, scenario_clock, unmet
-from chainbell.engine.status import ProjectReport
 from chainbell.rules import Event
+from chainbell.storage import Attempt
 
 
 @app.command()
@@ -71,7 +72,7 @@ async def _fire_and_deliver(
 ) -> tuple[list[Event], int]:
     own = None
     if url is not None:
-        own, _ = engine.add_webhook(scenario.plan.account_id, url, name="simulation", secret=secret)
+        own, _ = engine.webhooks.add(scenario.plan.account_id, url, name="simulation", secret=secret)
     if not as_json:
         console.print(f"[bold]{escape(scenario.name)}[/]  {escape(scenario.description or '')}\n")
     fired = []
@@ -84,10 +85,10 @@ async def _fire_and_deliver(
     if own is None:
         return fired, 0
     await engine.dispatcher().drain()
-    log = engine.webhook_log(own.id, limit=10 * len(fired) + 1)
+    log = engine.webhooks.log(own.account_id, own.id, limit=10 * len(fired) + 1)
     if not as_json:
         _print_deliveries(log)
-    arrived = sum(attempt["http_status"] is not None and 200 <= attempt["http_status"] < 300 for attempt in log)
+    arrived = sum(attempt.succeeded for attempt in log)
     return fired, len(fired) - arrived
 
 
@@ -101,13 +102,13 @@ def _print_event(event: Event) -> None:
     console.print(f"                  {escape(reason(event))}", style="dim", highlight=False)
 
 
-def _print_deliveries(log: list[dict[str, Any]]) -> None:
+def _print_deliveries(log: list[Attempt]) -> None:
     table = Table(title="Deliveries", title_justify="left", box=None, pad_edge=False)
     for heading in ("event", "webhookId", "answer", "ms"):
         table.add_column(heading, no_wrap=True)
     for attempt in reversed(log):
-        answer = str(attempt["http_status"] or attempt["outcome"])
-        table.add_row(attempt["event"], attempt["delivery_id"], answer, str(attempt["duration_ms"]))
+        answer = str(attempt.http_status or attempt.outcome)
+        table.add_row(attempt.event, attempt.delivery_id, answer, str(attempt.duration_ms))
     console.print()
     console.print(table)
 

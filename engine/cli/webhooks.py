@@ -3,13 +3,14 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from chainbell.engine.cli.app import Account, AsJson, account_id, app, open_engine, print_json
+from chainbell.engine.documents.webhook import log_entry, log_key, wire_webhook
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.wire_webhooks import log_entry, log_key, wire_webhook
+from chainbell.storage import Attempt
 
 webhooks_app = typer.Typer(no_args_is_help=True, help="Webhook registrations.")
 app.add_typer(webhooks_app, name="webhooks")
@@ -42,7 +43,7 @@ def add(
             raise InvalidInputError("header", f"{line!r} is not `Name: value`")
         headers[key.strip()] = value.strip()
     with open_engine(context) as engine:
-        webhook, plain = engine.add_webhook(
+        webhook, plain = engine.webhooks.add(
             account_id(account),
             url,
             name=name,
@@ -64,7 +65,7 @@ def add(
 def list_webhooks(context: typer.Context, account: Account = None, as_json: AsJson = False) -> None:
     """Lists registrations with their counters."""
     with open_engine(context) as engine:
-        found = engine.webhooks(account_id(account))
+        found = engine.portfolio.webhooks() if account is None else engine.webhooks.list(account_id(account))
     for webhook in found:
         if as_json:
             print_json(wire_webhook(webhook))
@@ -83,15 +84,13 @@ def logs(
 ) -> None:
     """Lists the attempts of one webhook, newest first."""
     with open_engine(context) as engine:
-        attempts = engine.webhook_log(webhook_id, limit)
+        attempts = engine.webhooks.log(engine.webhooks.account_of(webhook_id), webhook_id, limit)
     for attempt in attempts:
         line = log_entry(attempt)
         if as_json:
-            print_json({**line, "deliveryId": attempt["delivery_id"]})
+            print_json({**line, "deliveryId": attempt.delivery_id})
         else:
-            result = (
-                f"{attempt['http_status'] or attempt['outcome']}  {line['responseTime']} ms  retries {line['retries']}"
-            )
+            result = f"{attempt.http_status or attempt.outcome}  {line['responseTime']} ms  retries {line['retries']}"
             print(f"{line['timestamp']}  {line['event']:<22}  {result}  {line['id']}")
 
 
@@ -99,7 +98,7 @@ def logs(
 def pause(context: typer.Context, webhook_id: str) -> None:
     """Holds its deliveries."""
     with open_engine(context) as engine:
-        engine.pause_webhook(webhook_id)
+        engine.webhooks.pause(engine.webhooks.account_of(webhook_id), webhook_id)
     print(f"{webhook_id} is paused: its deliveries are held")
 
 
@@ -107,7 +106,7 @@ def pause(context: typer.Context, webhook_id: str) -> None:
 def resume(context: typer.Context, webhook_id: str) -> None:
     """Releases what was held."""
     with open_engine(context) as engine:
-        engine.resume_webhook(webhook_id)
+        engine.webhooks.resume(engine.webhooks.account_of(webhook_id), webhook_id)
     print(f"{webhook_id} is active")
 
 
@@ -120,7 +119,7 @@ def send_test(
 ) -> None:
     """Delivers a test event at once and explains what came of it; exits 1 where it did not arrive."""
     with open_engine(context) as engine:
-        attempt = asyncio.run(engine.test_webhook(webhook_id, event))
+        attempt = asyncio.run(engine.webhooks.test(engine.webhooks.account_of(webhook_id), webhook_id, event))
     entry = log_entry(attempt)
     if as_json:
         print_json(entry)
@@ -130,12 +129,12 @@ def send_test(
         raise typer.Exit(1)
 
 
-def explained(attempt: dict[str, Any]) -> str:
+def explained(attempt: Attempt) -> str:
     """What an attempt's result means, and where to look."""
-    status, error = attempt["http_status"], attempt["error"] or ""
+    status, error = attempt.http_status, attempt.error or ""
     if status is None:
-        return f"{_WORDS.get(attempt['outcome'], attempt['outcome'])} ({error})"
-    if 200 <= status < 300:
+        return f"{_WORDS.get(attempt.outcome, attempt.outcome)} ({error})"
+    if attempt.succeeded:
         return f"the endpoint answered {status}"
     if status == 401:
         return "the endpoint answered 401: it does not accept the signature; does it know the current secret?"
@@ -162,7 +161,7 @@ def resend(context: typer.Context, webhook_id: str, log_id: str) -> None:
     if delivery is None:
         raise InvalidInputError("log", f"{log_id!r} is no id of a log entry")
     with open_engine(context) as engine:
-        engine.send_again(webhook_id, delivery)
+        engine.webhooks.resend(engine.webhooks.account_of(webhook_id), webhook_id, delivery)
     print(f"{delivery} is due again")
 
 
@@ -175,7 +174,8 @@ def recover(
     """Makes every failed delivery since then due again."""
     at = since if since.tzinfo else since.replace(tzinfo=UTC)
     with open_engine(context) as engine:
-        print(f"{engine.recover(webhook_id, at)} deliveries are due again")
+        count = engine.webhooks.recover(engine.webhooks.account_of(webhook_id), webhook_id, at)
+    print(f"{count} deliveries are due again")
 
 
 @webhooks_app.command("rotate")
@@ -187,5 +187,6 @@ def rotate(
 ) -> None:
     """A new secret that signs at once."""
     with open_engine(context) as engine:
-        plain = engine.rotate_secret(webhook_id, secret=secret, overlap=timedelta(hours=overlap_hours))
+        account, overlap = engine.webhooks.account_of(webhook_id), timedelta(hours=overlap_hours)
+        plain = engine.webhooks.rotate(account, webhook_id, secret=secret, overlap=overlap)
     print(f"the old secret signs for {overlap_hours:g} hours more" + ("" if secret else f"; new secret: {plain}"))

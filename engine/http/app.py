@@ -19,7 +19,7 @@ def create_app(engine: Engine, *, largest_body: int = LARGEST_BODY) -> web.Appli
     app = web.Application(middlewares=[as_problems, _with_account], client_max_size=largest_body)
     app[ENGINE] = engine
     app.add_routes([*webhooks.routes, *projects.routes, *operations.routes])
-    described = document(engine.rules)
+    described = document(engine.core.rules)
 
     async def openapi(_: web.Request) -> web.Response:
         return answer(described)
@@ -37,7 +37,7 @@ async def _with_account(request: web.Request, handler: Handler) -> web.StreamRes
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     account = None
     if scheme.lower() == "bearer" and token.strip():
-        account = await in_thread(request.config_dict[ENGINE].account_of_token, token.strip())
+        account = await in_thread(request.config_dict[ENGINE].tokens.account_of, token.strip())
     if account is None:
         raise web.HTTPUnauthorized(text="a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
     request[ACCOUNT] = account

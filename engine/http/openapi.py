@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
-from chainbell.engine.changes import Change
+from chainbell.engine.documents.change import Change
+from chainbell.engine.documents.plan import PlanDocument
 from chainbell.engine.http.webhooks import Recovery, Registration, Rotation, TestEvent, Update
-from chainbell.engine.plan_documents import PlanDocument
 from chainbell.rules import Rule
 from chainbell.rules.payload import camel_case
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from chainbell.engine.http.exposition import exposition
 from chainbell.engine.http.requests import answer, engine_of, in_thread
-from chainbell.engine.metrics import exposition
 
 routes = web.RouteTableDef()
 STALLED = timedelta(minutes=5)
@@ -20,7 +20,7 @@ async def healthz(_: web.Request) -> web.Response:
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
     """Ready while the database answers and nothing has been due for too long."""
-    age = await in_thread(engine_of(request).oldest_due)
+    age = await in_thread(engine_of(request).portfolio.oldest_due)
     is_ready = age < STALLED
     status = "ok" if is_ready else "deliveries do not move"
     shown = {"status": status, "oldestDueSeconds": round(age.total_seconds(), 1)}

@@ -4,27 +4,13 @@ from typing import Any
 
 from aiohttp import web
 
-from chainbell.engine.changes import Change, read_change
-from chainbell.engine.errors import InvalidInputError, NotFoundError
-from chainbell.engine.http.requests import ACCOUNT, answer, body_of, engine_of, host_id, in_thread, whole_number
-from chainbell.rules import Event, HostId
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.http.requests import answer, body_of, host_id, in_thread, view_of, whole_number
+from chainbell.rules import Event
 from chainbell.rules.payload import wire, wire_instant
 
 routes = web.RouteTableDef()
 MOST_CHANGES = 10_000
-
-
-def _own(document: Any, account: HostId, place: str = "change") -> Change:
-    """The change with its account, which is the caller's; raises InvalidInputError for somebody else's."""
-    if not isinstance(document, dict):
-        raise InvalidInputError(place, "a JSON object is needed")
-    plan = document.get("plan")
-    for field, owner in (("accountId", document), ("plan.accountId", plan if isinstance(plan, dict) else {})):
-        if owner.get("accountId", account) != account:
-            raise InvalidInputError(field, "is not the account of your token")
-    if isinstance(plan, dict):
-        document = {**document, "plan": {**plan, "accountId": account}}
-    return read_change({**document, "accountId": account})
 
 
 def wire_event(event: Event, *, why: bool = False) -> dict[str, Any]:
@@ -47,9 +33,7 @@ async def changes(request: web.Request) -> web.Response:
     documents = body if isinstance(body, list) else [body]
     if len(documents) > MOST_CHANGES:
         raise InvalidInputError("body", f"more than {MOST_CHANGES} changes at once")
-    account = request[ACCOUNT]
-    parsed = [_own(document, account, f"[{number}]") for number, document in enumerate(documents)]
-    events = await in_thread(engine_of(request).apply_all, parsed)
+    events = await in_thread(view_of(request).apply_all, documents)
     return answer({"events": [wire_event(event) for event in events]})
 
 
@@ -62,20 +46,16 @@ async def load(request: web.Request) -> web.Response:
     project = host_id(request.match_info["id"])
     if plan["project"].get("id", project) != project:
         raise InvalidInputError("project.id", "is not the one in the path")
-    account = request[ACCOUNT]
-    if plan.get("accountId", account) != account:
-        raise InvalidInputError("accountId", "is not the account of your token")
-    document = {**plan, "accountId": account, "project": {**plan["project"], "id": project}}
-    engine = engine_of(request)
-    events = await in_thread(engine.load, document)
-    found = await in_thread(engine.baselines, project, account=account)
+    view = view_of(request)
+    events = await in_thread(view.load, {**plan, "project": {**plan["project"], "id": project}})
+    found = await in_thread(view.baselines, project)
     shown = {"projectId": project, "baseline": found[-1].number, "changes": wire(found[-1].changes)}
     return answer({**shown, "events": [wire_event(event) for event in events]})
 
 
 @routes.get("/api/v1/projects/{id}")
 async def status(request: web.Request) -> web.Response:
-    report = await in_thread(engine_of(request).status, host_id(request.match_info["id"]), account=request[ACCOUNT])
+    report = await in_thread(view_of(request).status, host_id(request.match_info["id"]))
     return answer(wire(report))
 
 
@@ -88,7 +68,7 @@ async def preview(request: web.Request) -> web.Response:
         document = {**document, "projectId": document.get("projectId", project)}
         if document["projectId"] != project:
             raise InvalidInputError("projectId", "is not the one in the path")
-    events = await in_thread(engine_of(request).preview, _own(document, request[ACCOUNT]))
+    events = await in_thread(view_of(request).preview, document)
     return answer({"events": [wire_event(event) for event in events]})
 
 
@@ -96,9 +76,8 @@ async def preview(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.Response:
     project = request.query.get("projectId")
     found = await in_thread(
-        engine_of(request).events,
+        view_of(request).events,
         None if project is None else host_id(project),
-        account=request[ACCOUNT],
         name=request.query.get("event"),
         limit=whole_number(request, "$top", 100, 1000),
     )
@@ -107,7 +86,5 @@ async def events(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/events/{id}")
 async def event(request: web.Request) -> web.Response:
-    found = await in_thread(engine_of(request).event, request.match_info["id"])
-    if found.account_id != request[ACCOUNT]:
-        raise NotFoundError("event", f"there is no event {request.match_info['id']!r}")
+    found = await in_thread(view_of(request).event, request.match_info["id"])
     return answer(wire_event(found, why=True))

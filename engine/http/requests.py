@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from chainbell.engine.documents import invalid
+from chainbell.engine.account import AccountView
+from chainbell.engine.documents.fields import invalid
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import read_json
 from chainbell.rules import HostId
-from chainbell.storage.types import decode_host_id
+from chainbell.rules.ids import decode_host_id
 
 ENGINE = web.AppKey("engine", Engine)
 ACCOUNT: web.RequestKey[HostId] = web.RequestKey("account", object)  # type: ignore[arg-type]
@@ -22,7 +23,13 @@ D = TypeVar("D", bound=BaseModel)
 
 
 def engine_of(request: web.Request) -> Engine:
+    """For what concerns all accounts; handlers of an account's own routes use `view_of`."""
     return request.config_dict[ENGINE]
+
+
+def view_of(request: web.Request) -> AccountView:
+    """The engine as the account of the request's token sees it."""
+    return engine_of(request).for_account(request[ACCOUNT])
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any, **named: Any) -> T:

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from pydantic import Field
 
-from chainbell.engine.documents import Document, Instant, Text
+from chainbell.engine.documents.fields import Document, Instant, Text
+from chainbell.engine.documents.webhook import log_entry, log_key, wire_webhook
 from chainbell.engine.errors import InvalidInputError, NotFoundError
-from chainbell.engine.http.requests import ACCOUNT, answer, document_of, engine_of, in_thread, whole_number
-from chainbell.engine.wire_webhooks import log_entry, log_key, wire_webhook
+from chainbell.engine.http.requests import answer, document_of, in_thread, view_of, whole_number
+from chainbell.rules.payload import camel_case
 
 routes = web.RouteTableDef()
 PAGE, LARGEST_PAGE = 50, 1000
@@ -66,7 +67,7 @@ class Recovery(Document):
 
 @routes.get("/api/v1/webhooks")
 async def list_webhooks(request: web.Request) -> web.Response:
-    found = await in_thread(engine_of(request).webhooks, request[ACCOUNT])
+    found = await in_thread(view_of(request).webhooks.list)
     return answer({"value": [wire_webhook(webhook) for webhook in found]})
 
 
@@ -74,7 +75,7 @@ async def list_webhooks(request: web.Request) -> web.Response:
 async def register(request: web.Request) -> web.Response:
     document = await document_of(request, Registration)
     fields = document.model_dump(exclude={"url"})
-    webhook, secret = await in_thread(engine_of(request).add_webhook, request[ACCOUNT], document.url, **fields)
+    webhook, secret = await in_thread(view_of(request).webhooks.add, document.url, **fields)
     shown = {} if document.secret is not None else {"secret": secret}
     location = {"Location": f"{request.path}/{webhook.id}"}
     return answer({**wire_webhook(webhook, whole=True), **shown}, 201, location)
@@ -82,8 +83,8 @@ async def register(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/webhooks/{id}")
 async def read(request: web.Request) -> web.Response:
-    webhook = await in_thread(engine_of(request).webhook, request.match_info["id"], request[ACCOUNT])
-    backlog = await in_thread(engine_of(request).backlog, webhook.id)
+    webhook = await in_thread(view_of(request).webhooks.get, request.match_info["id"])
+    backlog = await in_thread(view_of(request).webhooks.backlog, webhook.id)
     return answer({**wire_webhook(webhook, whole=True), "deliveries": backlog})
 
 
@@ -93,36 +94,33 @@ async def update(request: web.Request) -> web.Response:
     changes = document.model_dump(exclude_unset=True)
     for name, value in changes.items():
         if value is None and name != "ca_certificates":
-            raise InvalidInputError(name, "is null; leave out what is to stay")
-    work = engine_of(request).update_webhook
-    webhook = await in_thread(work, request.match_info["id"], request[ACCOUNT], **changes)
+            raise InvalidInputError(camel_case(name), "is null; leave out what is to stay")
+    webhook = await in_thread(view_of(request).webhooks.update, request.match_info["id"], **changes)
     return answer(wire_webhook(webhook, whole=True))
 
 
 @routes.delete("/api/v1/webhooks/{id}")
 async def delete(request: web.Request) -> web.Response:
-    await in_thread(engine_of(request).delete_webhook, request.match_info["id"], request[ACCOUNT])
+    await in_thread(view_of(request).webhooks.delete, request.match_info["id"])
     return web.Response(status=204)
 
 
 @routes.patch("/api/v1/webhooks/{id}/pause")
 async def pause(request: web.Request) -> web.Response:
-    webhook = await in_thread(engine_of(request).pause_webhook, request.match_info["id"], request[ACCOUNT])
+    webhook = await in_thread(view_of(request).webhooks.pause, request.match_info["id"])
     return answer(wire_webhook(webhook, whole=True))
 
 
 @routes.patch("/api/v1/webhooks/{id}/resume")
 async def resume(request: web.Request) -> web.Response:
-    webhook = await in_thread(engine_of(request).resume_webhook, request.match_info["id"], request[ACCOUNT])
+    webhook = await in_thread(view_of(request).webhooks.resume, request.match_info["id"])
     return answer(wire_webhook(webhook, whole=True))
 
 
 @routes.post("/api/v1/webhooks/{id}/test")
 async def test(request: web.Request) -> web.Response:
     document = await document_of(request, TestEvent)
-    attempt = await engine_of(request).test_webhook(
-        request.match_info["id"], document.event, document.data, request[ACCOUNT]
-    )
+    attempt = await view_of(request).webhooks.test(request.match_info["id"], document.event, document.data)
     return answer(log_entry(attempt))
 
 
@@ -132,10 +130,9 @@ async def logs(request: web.Request) -> web.Response:
     if status not in (None, "success", "failed"):
         raise InvalidInputError("status", "is neither 'success' nor 'failed'")
     attempts = await in_thread(
-        engine_of(request).webhook_log,
+        view_of(request).webhooks.log,
         request.match_info["id"],
         whole_number(request, "$top", PAGE, LARGEST_PAGE),
-        account=request[ACCOUNT],
         skip=whole_number(request, "$skip", 0, 10**8),
         succeeded=None if status is None else status == "success",
         event=request.query.get("event"),
@@ -148,14 +145,14 @@ async def resend(request: web.Request) -> web.Response:
     key = log_key(request.match_info["log"])
     if key is None:
         raise NotFoundError("logId", "is no id of a log entry")
-    await in_thread(engine_of(request).send_again, request.match_info["id"], key, request[ACCOUNT])
+    await in_thread(view_of(request).webhooks.resend, request.match_info["id"], key)
     return answer({"webhookId": request.match_info["id"], "deliveryId": key, "status": "pending"}, 202)
 
 
 @routes.post("/api/v1/webhooks/{id}/recover")
 async def recover(request: web.Request) -> web.Response:
     document = await document_of(request, Recovery)
-    count = await in_thread(engine_of(request).recover, request.match_info["id"], document.since, request[ACCOUNT])
+    count = await in_thread(view_of(request).webhooks.recover, request.match_info["id"], document.since)
     return answer({"webhookId": request.match_info["id"], "recovered": count}, 202)
 
 
@@ -163,9 +160,8 @@ async def recover(request: web.Request) -> web.Response:
 async def rotate(request: web.Request) -> web.Response:
     document = Rotation() if not await request.read() else await document_of(request, Rotation)
     secret = await in_thread(
-        engine_of(request).rotate_secret,
+        view_of(request).webhooks.rotate,
         request.match_info["id"],
-        request[ACCOUNT],
         secret=document.secret,
         overlap=timedelta(hours=document.overlap_hours),
     )

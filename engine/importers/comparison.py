@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from chainbell.engine.documents.plan import PlanDocument
 from chainbell.engine.importers.imported import Imported, Reason
-from chainbell.engine.plan_documents import PlanDocument
 from chainbell.rules import Calendar, HostId, Link, Project, Task, TaskStatus, compile_network
 from chainbell.rules.calendar import NOISE
-from chainbell.rules.schedule import as_reported, forward
+from chainbell.rules.planning.schedule import as_reported, forward
 
 SAME_SECONDS = 60
 """Seconds of working time within which two dates are equal: files give whole minutes."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from chainbell.engine.documents import EARLIEST_YEAR, LATEST_YEAR
+from chainbell.engine.documents.fields import EARLIEST_YEAR, LATEST_YEAR
 from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import HostId
 

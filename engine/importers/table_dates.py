@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from chainbell.engine.documents import EARLIEST_YEAR, LATEST_YEAR
+from chainbell.engine.documents.fields import EARLIEST_YEAR, LATEST_YEAR
 
 _ORDERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("year-month-day", ("%Y-%m-%d", "%Y/%m/%d")),

@@ -21,7 +21,7 @@ from chainbell.engine.importers.table_links import TableLinks
 from chainbell.engine.importers.table_outline import summaries
 from chainbell.engine.importers.table_progress import add_progress, status_date
 from chainbell.rules import HostId
-from chainbell.storage.types import LARGEST_ID
+from chainbell.rules.ids import LARGEST_ID
 
 LIKE_LINKS = ("predecessor", "successor", "depend", "blocked", "blocking")
 """Parts of names of columns that may hold links: they are never dropped unasked."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from chainbell.rules.model import HostId, ProjectStatus, Task
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import ProjectStatus, Task
 from chainbell.rules.payload import TaskShare, shown
 from chainbell.rules.recommendations import recommendations
 from chainbell.rules.transition import Decision, Firing, Rearm, Rule, Transition

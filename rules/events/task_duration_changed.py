@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from chainbell.rules.calendar import NOISE
-from chainbell.rules.model import HostId, Person
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Person
 from chainbell.rules.payload import shown
 from chainbell.rules.transition import Firing, Rule, Transition
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from chainbell.rules.model import HostId, Person, ProjectStatus
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Person, ProjectStatus
 from chainbell.rules.payload import Predecessor, shown
 from chainbell.rules.transition import Firing, Rule, Transition
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from chainbell.rules.calendar import NOISE
-from chainbell.rules.model import HostId, Person, ProjectStatus, Task
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Person, ProjectStatus, Task
 from chainbell.rules.payload import shown
 from chainbell.rules.tails import TaskConsumption
 from chainbell.rules.transition import Decision, Firing, Rearm, Rule, Transition

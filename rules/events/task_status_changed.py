@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from chainbell.rules.model import HostId, Person
+from chainbell.rules.ids import HostId
+from chainbell.rules.model import Person
 from chainbell.rules.transition import Firing, Rule, Transition
 
 

@@ -58,7 +58,7 @@ def served(
 
     async def run() -> None:
         async with TestClient(TestServer(create_app(engine))) as client:
-            await work(*(Caller(client, engine.add_token(account)) for account in (7, 8)))
+            await work(*(Caller(client, engine.tokens.add(account)) for account in (7, 8)))
 
     asyncio.run(run())
 
@@ -285,7 +285,7 @@ def test_the_openapi_document_names_every_route_and_every_event(engine: Engine) 
             if route.resource is not None and route.resource.canonical.startswith(API) and route.method != "HEAD"
         }
         assert {(method, path) for path, item in document["paths"].items() for method in item} == served_routes
-        assert list(document["webhooks"]) == [rule.event for rule in engine.rules]
+        assert list(document["webhooks"]) == [rule.event for rule in engine.core.rules]
         red = document["webhooks"]["task.red"]["post"]["requestBody"]["content"]["application/json"]["schema"]
         assert "bufferConsumption" in red["properties"]["data"]["properties"]
         text = json.dumps(document)
@@ -320,7 +320,7 @@ def test_the_metrics_count_what_happened(engine: Engine) -> None:
 
 def test_readiness_ends_when_deliveries_do_not_move(engine: Engine, database_url: str) -> None:
     later = Engine(database_url, keys=[generate_key()], clock=lambda: datetime.now(UTC) + timedelta(minutes=10))
-    engine.add_webhook(7, HOOK["url"])
+    engine.webhooks.add(7, HOOK["url"])
     engine.load(line_plan(), at=MONDAY)
 
     async def ready(of: Engine) -> int:
@@ -336,7 +336,7 @@ def test_it_may_be_mounted_in_a_host_s_application(engine: Engine) -> None:
     async def run() -> None:
         host = web.Application()
         host.add_subapp("/ccpm", create_app(engine))
-        headers = {"Authorization": f"Bearer {engine.add_token(7)}"}
+        headers = {"Authorization": f"Bearer {engine.tokens.add(7)}"}
         async with TestClient(TestServer(host)) as client:
             assert (await client.get("/ccpm/healthz")).status == 200
             assert (await client.get(f"/ccpm{API}/webhooks")).status == 401

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chainbell.engine import Engine, InvalidInputError
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.documents.plan import read_plan
+from chainbell.engine.planner import project_of
 from chainbell.storage import generate_key, projects
 from tests.plans import MONDAY, line_plan, task_update
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from chainbell.engine import Engine, EvaluationError, InvalidInputError
-from chainbell.engine.batch import ChunkReport
+from chainbell.engine.portfolio.batch import ChunkReport
 from chainbell.rules import CATALOGUE, Event, Firing, Rule, Transition
 from chainbell.storage import generate_key
 from chainbell.storage.tables import ProjectRow, table
@@ -20,7 +20,7 @@ LATE = datetime(2025, 3, 21, 17, tzinfo=UTC)
 
 
 def portfolio(engine: Engine, count: int = 5) -> None:
-    engine.apply_many(
+    engine.apply_each(
         [{"kind": "plan", "at": MONDAY.isoformat(), "plan": line_plan(project_id=n)} for n in range(1, count + 1)]
         + [{"kind": "plan", "at": MONDAY.isoformat(), "plan": line_plan(project_id="idle", status="Planning")}]
     )
@@ -72,7 +72,7 @@ def test_accounts_and_projects_may_be_named(engine: Engine) -> None:
     engine.load(line_plan(project_id=1, account="other"), at=MONDAY)
     assert engine.reevaluate(LATE, projects=[2, "idle"]).projects == 1
     assert engine.reevaluate(LATE, accounts=["other"]).projects == 1
-    assert engine.count_to_reevaluate(LATE) == 4
+    assert engine.portfolio.count_to_reevaluate(LATE) == 4
 
 
 def test_what_another_writer_changes_meanwhile_is_evaluated_as_it_then_is(engine: Engine) -> None:
@@ -102,7 +102,7 @@ def _one_ends_beyond_all_dates(engine: Engine) -> None:
     assert report.projects == 3
     assert [project for project, _ in report.refused] == ["far"]
     assert "beyond all dates" in report.refused[0][1]
-    assert engine.count_to_reevaluate(FAR) == 1
+    assert engine.portfolio.count_to_reevaluate(FAR) == 1
 
 
 def test_a_rule_that_fails_on_one_project_holds_up_nobody(database_url: str) -> None:
@@ -143,7 +143,7 @@ def test_a_run_of_a_future_instant_is_a_dry_run(engine: Engine) -> None:
     report = engine.reevaluate(engine.now() + timedelta(days=400))
     assert (report.dry_run, report.events) == (True, 4)
     assert kept(engine) == before
-    assert engine.count_to_reevaluate(LATE) == 2
+    assert engine.portfolio.count_to_reevaluate(LATE) == 2
 
 
 def test_what_cannot_be_asked_is_refused(engine: Engine) -> None:
@@ -166,16 +166,16 @@ def test_many_changes_in_one_transaction_tell_of_each(engine: Engine) -> None:
         {"kind": "plan", "at": at, "plan": line_plan(project_id="new")},
         task_update(1, at, "new", remainingDuration=4),
     ]
-    refused = engine.apply_many(changes, keep_good=False)
-    assert [outcome.error and outcome.error.field for outcome in refused] == [None, "taskId", "kind", None, None, None]
-    assert not any(outcome.is_kept for outcome in refused)
+    with pytest.raises(InvalidInputError, match="taskId"):
+        engine.apply_all(changes[:2])
     assert engine.status(1).tasks[0].status == "NotStarted"
-    outcomes = engine.apply_many(changes)
+    outcomes = engine.apply_each(changes)
+    assert [outcome.error and outcome.error.field for outcome in outcomes] == [None, "taskId", "kind", None, None, None]
     assert [outcome.is_kept for outcome in outcomes] == [True, False, False, True, True, True]
     assert outcomes[0].events == outcomes[3].events != ()
     assert engine.status("new").tasks[0].remaining_duration == 4
     assert [event.name for event in engine.events(1)].count("task.status_changed") == 1
-    assert [outcome.events for outcome in engine.apply_many(changes[:1])] == [outcomes[0].events]
+    assert [outcome.events for outcome in engine.apply_each(changes[:1])] == [outcomes[0].events]
 
 
 def test_snapshots_in_memory_follow_other_writers(engine: Engine, database_url: str) -> None:

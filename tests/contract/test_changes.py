@@ -25,9 +25,9 @@ def rows(engine: Engine) -> dict[str, int]:
 
 
 def test_state_events_and_deliveries_are_written_together(engine: Engine) -> None:
-    engine.add_webhook(7, "http://127.0.0.1:1/", events=["task.ready", "task.status_changed"])
-    engine.add_webhook(7, "http://127.0.0.1:1/", events=["task.ready"], is_active=False)
-    engine.add_webhook(8, "http://127.0.0.1:1/")
+    engine.webhooks.add(7, "http://127.0.0.1:1/", events=["task.ready", "task.status_changed"])
+    engine.webhooks.add(7, "http://127.0.0.1:1/", events=["task.ready"], is_active=False)
+    engine.webhooks.add(8, "http://127.0.0.1:1/")
     assert [event.name for event in engine.load(line_plan(), at=MONDAY)] == ["task.ready"]
     fired = engine.apply(task_update(1, AT, status="InProgress"))
     assert [event.name for event in fired] == ["task.status_changed"]

@@ -19,7 +19,7 @@ LEASE = timedelta(seconds=40)
 @pytest.fixture
 def webhook_id(engine: Engine) -> str:
     """A webhook with three deliveries that are due."""
-    webhook, _ = engine.add_webhook(7, "http://127.0.0.1:1/")
+    webhook, _ = engine.webhooks.add(7, "http://127.0.0.1:1/")
     deliveries = [outbox.NewDelivery(f"wh_{n}", webhook.id, f"event-{n}", "task.red", b"{0}}") for n in range(3)]
     with engine.database.write() as connection:
         outbox.enqueue(connection, deliveries, NOW)
@@ -53,10 +53,10 @@ def test_who_lost_the_lease_writes_nothing(engine: Engine, webhook_id: str) -> N
     stale = claim(engine)[0]
     current = claim(engine, NOW + LEASE)[0]
     assert not settle(engine, delivered(stale))
-    assert engine.webhook_log(webhook_id) == []
+    assert engine.webhooks.log(7, webhook_id) == []
     assert settle(engine, delivered(current))
     assert not settle(engine, delivered(current))
-    assert [entry["number"] for entry in engine.webhook_log(webhook_id)] == [1]
+    assert [entry.number for entry in engine.webhooks.log(7, webhook_id)] == [1]
 
 
 def test_the_counters_equal_the_log(engine: Engine, webhook_id: str) -> None:
@@ -65,10 +65,10 @@ def test_the_counters_equal_the_log(engine: Engine, webhook_id: str) -> None:
     settle(engine, delivered(first))
     settle(engine, replace(delivered(second), state=outbox.PENDING, http_status=500, next_attempt_at=later))
     settle(engine, replace(delivered(third), state=outbox.FAILED, http_status=410, deactivate_webhook=True))
-    (webhook,) = engine.webhooks(7)
+    (webhook,) = engine.webhooks.list(7)
     assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (3, 1, 2)
     assert (webhook.is_active, webhook.last_triggered) == (False, NOW)
-    assert len(engine.webhook_log(webhook_id)) == 3
+    assert len(engine.webhooks.log(7, webhook_id)) == 3
     assert claim(engine, later) == []  # an inactive webhook holds its deliveries
 
 
@@ -99,10 +99,10 @@ def test_one_event_is_delivered_once_to_one_webhook(engine: Engine, webhook_id: 
 
 
 def test_secrets_are_sealed_at_rest(engine: Engine) -> None:
-    webhook, secret = engine.add_webhook(7, "http://127.0.0.1:1/")
+    webhook, secret = engine.webhooks.add(7, "http://127.0.0.1:1/")
     engine.load(line_plan())
     assert secret not in webhook.sealed_secret
-    assert secret not in repr(engine.webhooks(7))
+    assert secret not in repr(engine.webhooks.list(7))
 
 
 def test_many_may_open_a_new_database_at_once(database_url: str) -> None:
@@ -110,8 +110,8 @@ def test_many_may_open_a_new_database_at_once(database_url: str) -> None:
 
     def seal(number: int) -> str:
         with Engine(database_url, keys=keys) as engine:
-            engine.add_webhook(number, "https://example.com/")
-            return repr([webhook.account_id for webhook in engine.webhooks(number)])
+            engine.webhooks.add(number, "https://example.com/")
+            return repr([webhook.account_id for webhook in engine.webhooks.list(number)])
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(seal, range(6))) == [f"[{number}]" for number in range(6)]
@@ -126,24 +126,27 @@ def test_an_endpoint_that_has_failed_everything_for_days_is_switched_off_once(en
     first, second, third = claim(engine)
     settle(engine, failed(first, NOW))
     settle(engine, delivered(second))
-    assert engine.webhook(webhook_id).failing_since is None
+    assert engine.webhooks.get(7, webhook_id).failing_since is None
     settle(engine, failed(third, NOW + timedelta(hours=1)))
-    assert engine.webhook(webhook_id).failing_since == NOW + timedelta(hours=1)
+    assert engine.webhooks.get(7, webhook_id).failing_since == NOW + timedelta(hours=1)
     with engine.database.write() as connection:
         assert not settling.deactivate_failing(connection, webhook_id, NOW, "gone")
         assert settling.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
         assert not settling.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
-    assert (engine.webhook(webhook_id).is_active, engine.webhook(webhook_id).deactivation) == (False, "gone")
-    assert engine.recover(webhook_id, NOW) == 2
+    assert (engine.webhooks.get(7, webhook_id).is_active, engine.webhooks.get(7, webhook_id).deactivation) == (
+        False,
+        "gone",
+    )
+    assert engine.webhooks.recover(7, webhook_id, NOW) == 2
     assert claim(engine, NOW + timedelta(days=9000)) == []  # held
-    engine.resume_webhook(webhook_id)
+    engine.webhooks.resume(7, webhook_id)
     again = claim(engine, NOW + timedelta(days=9000))
     assert [(c.attempts, c.attempt) for c in again] == [(1, 1), (1, 1)]  # a new series of tries
-    assert engine.webhook(webhook_id).deactivation is None
+    assert engine.webhooks.get(7, webhook_id).deactivation is None
 
 
 def test_a_heartbeat_renews_and_a_stop_gives_back_only_what_is_still_ours(engine: Engine) -> None:
-    webhook, _ = engine.add_webhook(7, "http://127.0.0.1:1/")
+    webhook, _ = engine.webhooks.add(7, "http://127.0.0.1:1/")
     deliveries = [outbox.NewDelivery(f"wh_{n}", webhook.id, None, "task.red", b"{0}}") for n in range(3)]
     with engine.database.write() as connection:
         outbox.enqueue(connection, deliveries, NOW)
@@ -168,15 +171,15 @@ def test_attempts_settled_together_are_recorded_each_by_its_own_fence(engine: En
             [delivered(first), replace(delivered(second), state=outbox.FAILED, http_status=404), delivered(third)],
         )
     assert (settled, current[0].id) == ([False, True, True], "wh_0")
-    webhook = engine.webhook(webhook_id)
+    webhook = engine.webhooks.get(7, webhook_id)
     assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (2, 1, 1)
-    assert engine.backlog(webhook_id) == {"pending": 1, "failed": 1, "expired": 0}
-    assert engine.statistics() == {"deliveries_delivered": 1, "deliveries_failed": 1, "deliveries_pending": 1}
+    assert engine.webhooks.backlog(7, webhook_id) == {"pending": 1, "failed": 1, "expired": 0}
+    assert engine.portfolio.statistics() == {"deliveries_delivered": 1, "deliveries_failed": 1, "deliveries_pending": 1}
 
 
 @pytest.mark.usefixtures("webhook_id")
 def test_webhooks_take_turns_whoever_queued_first(engine: Engine) -> None:
-    other, _ = engine.add_webhook(8, "http://127.0.0.1:1/")
+    other, _ = engine.webhooks.add(8, "http://127.0.0.1:1/")
     late = [outbox.NewDelivery(f"wh_late_{n}", other.id, None, "task.red", b"{0}}") for n in range(9)]
     with engine.database.write() as connection:
         outbox.enqueue(connection, late, NOW + timedelta(seconds=1))
@@ -189,7 +192,7 @@ def test_webhooks_take_turns_whoever_queued_first(engine: Engine) -> None:
 def test_few_places_go_round_all_webhooks_that_wait(engine: Engine) -> None:
     """Forty endpoints and ten places at a time: after four rounds everybody has had one, after forty ten."""
     for _ in range(40):
-        webhook, _ = engine.add_webhook(7, "http://127.0.0.1:1/")
+        webhook, _ = engine.webhooks.add(7, "http://127.0.0.1:1/")
         mine = [outbox.NewDelivery(f"{webhook.id}_{n}", webhook.id, None, "task.red", b"{0}}") for n in range(12)]
         with engine.database.write() as connection:
             outbox.enqueue(connection, mine, NOW)

@@ -89,7 +89,7 @@ def test_a_change_id_stands_for_one_content(engine: Engine) -> None:
     for other in ({**change, "status": "OnHold"}, {**change, "at": "2025-03-04T09:00:00Z"}, {**change, "reason": "?"}):
         with pytest.raises(InvalidInputError, match="changeId: 'c-1' was given to another change already"):
             engine.apply(other)
-        outcomes = engine.apply_many([{**change, "changeId": "c-2"}, {**other, "changeId": "c-2"}])
+        outcomes = engine.apply_each([{**change, "changeId": "c-2"}, {**other, "changeId": "c-2"}])
         assert [outcome.error is None for outcome in outcomes] == [True, False]
         engine.apply({"kind": "clock", "at": AT, "projectId": 1})
     assert engine.apply(change) == fired

@@ -10,7 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select
 
 from chainbell.engine import Engine, Housekeeping, InvalidInputError, Retention
-from chainbell.engine.housekeeping import schedule
+from chainbell.engine.running.housekeeping import schedule
 from chainbell.storage import METADATA, NewDelivery, outbox
 from tests.plans import MONDAY, line_plan, task_update
 
@@ -35,8 +35,8 @@ def peopled(engine: Engine, account: int = 7, project: int = 1) -> None:
     plan = line_plan(project_id=project, account=account)
     plan["project"]["manager"] = ANA
     plan["tasks"][0]["assignedTo"] = ANA
-    engine.add_webhook(account, "http://127.0.0.1:1/")
-    engine.add_webhook(account, "http://127.0.0.1:1/", body_format="spaced")
+    engine.webhooks.add(account, "http://127.0.0.1:1/")
+    engine.webhooks.add(account, "http://127.0.0.1:1/", body_format="spaced")
     engine.load({**plan, "project": {**plan["project"], "status": "Planning"}}, at=MONDAY)
     change = {"projectId": project, "accountId": account, "by": ANA, "at": MONDAY.isoformat()}
     engine.apply({**change, "kind": "project.update", "status": "Active"})
@@ -46,7 +46,7 @@ def peopled(engine: Engine, account: int = 7, project: int = 1) -> None:
 def test_a_person_is_forgotten_everywhere(engine: Engine) -> None:
     peopled(engine)
     assert "Ana" in str(kept(engine))
-    assert engine.erase_person(7, 5) > 5
+    assert engine.portfolio.erase_person(7, 5) > 5
     text = json.dumps(kept(engine), default=str, ensure_ascii=False)
     assert "Ana" not in text
     assert "ana@example.com" not in text
@@ -65,16 +65,16 @@ def test_others_of_that_id_in_other_accounts_stay(engine: Engine) -> None:
     peopled(engine, account=7, project=1)
     peopled(engine, account=8, project=2)
     before = [row for row in kept(engine)["event"] if "'8'" in str(row) or 8 in row]
-    engine.erase_person(7, 5)
+    engine.portfolio.erase_person(7, 5)
     assert [row for row in kept(engine)["event"] if "'8'" in str(row) or 8 in row] == before
-    assert engine.erase_person(7, 5) == 0
+    assert engine.portfolio.erase_person(7, 5) == 0
 
 
 def test_an_account_is_erased_with_everything_it_has(engine: Engine) -> None:
     peopled(engine, account=8, project=2)
     before = {name: rows for name, rows in kept(engine).items() if rows}
     peopled(engine, account=7, project=1)
-    assert engine.erase_account(7) > 3
+    assert engine.portfolio.erase_account(7) > 3
     assert {name: rows for name, rows in kept(engine).items() if rows} == before
     peopled(engine, account=7, project=1)  # and may come back
     assert engine.status(1, account=7).baseline == 1
@@ -84,12 +84,12 @@ def test_old_rows_go_and_what_is_to_be_delivered_stays(engine: Engine) -> None:
     peopled(engine)
     engine.reevaluate(LATE)
     everything = kept(engine)
-    assert engine.expire(Retention(None, None, None, None)) == 0
-    assert engine.expire(Retention(deliveries=timedelta(days=1))) >= len(everything["event"])
+    assert engine.portfolio.retain(Retention(None, None, None, None)) == 0
+    assert engine.portfolio.retain(Retention(deliveries=timedelta(days=1))) >= len(everything["event"])
     left = kept(engine)
     assert (left["event"], left["delivery"]) == ([], everything["delivery"])
     assert left["fever_point"] == everything["fever_point"]
-    engine.expire(Retention(fever_points=timedelta(days=1)))
+    engine.portfolio.retain(Retention(fever_points=timedelta(days=1)))
     assert kept(engine)["fever_point"] == everything["fever_point"][-1:]
     assert engine.apply({"kind": "clock", "at": LATE.isoformat()}) == []  # nothing fires again
 
@@ -120,7 +120,7 @@ def test_the_jobs_run_in_each_account_s_time_zone(engine: Engine) -> None:
 
     assert asyncio.run(run()) == ["reevaluate", "reevaluate 8", "retain", "statistics"]
     assert sorted(event.project_id for event in engine.events(name="project.early_warning")) == [1, 2]
-    assert engine.statistics()["projects_active"] == 2
+    assert engine.portfolio.statistics()["projects_active"] == 2
 
 
 @pytest.mark.parametrize(
@@ -138,19 +138,19 @@ def test_times_that_cannot_be_are_refused(fields: dict[str, Any], place: str) ->
 
 
 def test_what_a_paused_webhook_holds_for_too_long_expires_visibly_and_can_be_recovered(engine: Engine) -> None:
-    paused, _ = engine.add_webhook(7, "https://paused.example.com/")
-    active, _ = engine.add_webhook(7, "https://active.example.com/")
-    engine.pause_webhook(paused.id)
+    paused, _ = engine.webhooks.add(7, "https://paused.example.com/")
+    active, _ = engine.webhooks.add(7, "https://active.example.com/")
+    engine.webhooks.pause(7, paused.id)
     old, young = datetime.now(UTC) - timedelta(days=91), datetime.now(UTC) - timedelta(days=89)
     for hook in (paused, active):
         for name, at in (("old", old), ("young", young)):
             delivery = NewDelivery(f"wh_{hook.id}_{name}", hook.id, None, "task.red", b'{"metadata":{"a":0}}')
             with engine.database.write() as connection:
                 outbox.enqueue(connection, [delivery], at)
-    engine.expire()
-    assert engine.backlog(paused.id) == {"pending": 1, "failed": 0, "expired": 1}
-    assert engine.backlog(active.id) == {"pending": 2, "failed": 0, "expired": 0}  # due, however old
-    assert engine.statistics()["deliveries_expired"] == 1
-    engine.resume_webhook(paused.id)
-    assert engine.recover(paused.id, old - timedelta(days=1)) == 1
-    assert engine.backlog(paused.id) == {"pending": 2, "failed": 0, "expired": 0}
+    engine.portfolio.retain()
+    assert engine.webhooks.backlog(7, paused.id) == {"pending": 1, "failed": 0, "expired": 1}
+    assert engine.webhooks.backlog(7, active.id) == {"pending": 2, "failed": 0, "expired": 0}  # due, however old
+    assert engine.portfolio.statistics()["deliveries_expired"] == 1
+    engine.webhooks.resume(7, paused.id)
+    assert engine.webhooks.recover(7, paused.id, old - timedelta(days=1)) == 1
+    assert engine.webhooks.backlog(7, paused.id) == {"pending": 2, "failed": 0, "expired": 0}

@@ -42,7 +42,7 @@ def heard(engine: Engine) -> list[Event]:
     def hear(_: Engine, event: Event) -> None:
         events.append(event)
 
-    for rule in engine.rules:
+    for rule in engine.core.rules:
         engine.signal(rule.event).connect(hear, weak=False)
     return events
 
@@ -55,7 +55,7 @@ def start(**fields: Any) -> dict[str, Any]:
 def test_state_events_and_the_host_s_row_are_committed_together(
     engine: Engine, host: Host, heard: list[Event], kind: type[Session]
 ) -> None:
-    engine.add_webhook(7, "http://127.0.0.1:1/")
+    engine.webhooks.add(7, "http://127.0.0.1:1/")
     with kind(host) as session:
         session.add(HostRow(note="started"))
         fired = engine.apply(start(), session=session)

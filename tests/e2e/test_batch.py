@@ -47,7 +47,7 @@ def cluster() -> Iterator[str]:
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_dask_cluster_of_two_workers_runs_the_same_code(cluster: str, database_url: str) -> None:
     with Engine(database_url, keys=[generate_key()]) as engine:
-        engine.apply_many(
+        engine.apply_each(
             [{"kind": "plan", "at": MONDAY.isoformat(), "plan": line_plan(project_id=n)} for n in range(450)]
         )
         as_of = MONDAY.replace(day=21)

@@ -46,7 +46,7 @@ def drain(engine: Engine) -> int:
 
 def register(engine: Engine, url: str, **options: object) -> str:
     """Registers a webhook and queues one event for it."""
-    webhook, _ = engine.add_webhook(7, url, secret="s3cret", **options)  # type: ignore[arg-type]
+    webhook, _ = engine.webhooks.add(7, url, secret="s3cret", **options)  # type: ignore[arg-type]
     engine.load(line_plan(), at=MONDAY)
     return webhook.id
 
@@ -69,9 +69,9 @@ def test_retries_follow_the_reference_s_table_with_the_same_message_id(engine: E
         assert is_signed(request.headers, request.body, "s3cret")
         assert request.headers["X-Custom-Header"] == "value"
         assert request.headers["webhook-id"] == bodies[0]["webhookId"]
-    log = engine.webhook_log(webhook_id)
-    assert [attempt["number"] for attempt in log] == [6, 5, 4, 3, 2, 1]
-    (webhook,) = engine.webhooks()
+    log = engine.webhooks.log(7, webhook_id)
+    assert [attempt.number for attempt in log] == [6, 5, 4, 3, 2, 1]
+    (webhook,) = engine.portfolio.webhooks()
     assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (6, 0, 6)
 
 
@@ -97,9 +97,9 @@ def test_each_way_an_attempt_can_end(
     with receiving(answer) as receiver:
         webhook_id = register(engine, receiver.url)
         assert drain(engine) == 1
-        (attempt,) = engine.webhook_log(webhook_id)
-        assert (attempt["outcome"], attempt["http_status"]) == (outcome, http_status)
-        assert len(attempt["response"] or "") <= 4096
+        (attempt,) = engine.webhooks.log(7, webhook_id)
+        assert (attempt.outcome, attempt.http_status) == (outcome, http_status)
+        assert len(attempt.response or "") <= 4096
         clock.now += timedelta(seconds=10)
         assert drain(engine) == int(again)
         assert len(receiver.requests) == 1 + again
@@ -107,42 +107,42 @@ def test_each_way_an_attempt_can_end(
 
 def test_a_refused_connection_and_an_unknown_name_are_retried(engine: Engine) -> None:
     refused = register(engine, "http://127.0.0.1:1/")
-    unknown, _ = engine.add_webhook(8, "http://name.invalid/")
+    unknown, _ = engine.webhooks.add(8, "http://name.invalid/")
     engine.load(line_plan(account=8), at=MONDAY)
     assert drain(engine) == 2
-    assert engine.webhook_log(refused)[0]["outcome"] == "connection_failure"
-    assert engine.webhook_log(unknown.id)[0]["outcome"] == "dns_failure"
+    assert engine.webhooks.log(7, refused)[0].outcome == "connection_failure"
+    assert engine.webhooks.log(7, unknown.id)[0].outcome == "dns_failure"
 
 
 def test_a_delivery_that_cannot_be_made_does_not_stop_the_others(engine: Engine) -> None:
     with receiving() as receiver:
         webhook_id = register(engine, receiver.url)
-        broken, _ = engine.add_webhook(8, receiver.url)
+        broken, _ = engine.webhooks.add(8, receiver.url)
         with engine.database.write() as connection:
             table = METADATA.tables["chainbell_webhook"]
             connection.execute(table.update().where(table.c.id == broken.id).values(secret="sealed with a lost key"))
         engine.load(line_plan(account=8), at=MONDAY)
         assert drain(engine) == 2
-    assert engine.webhook_log(webhook_id)[0]["http_status"] == 200
-    (attempt,) = engine.webhook_log(broken.id)
-    assert (attempt["outcome"], attempt["error"]) == ("not_sent", "keys: none of them sealed this secret")
+    assert engine.webhooks.log(7, webhook_id)[0].http_status == 200
+    (attempt,) = engine.webhooks.log(7, broken.id)
+    assert (attempt.outcome, attempt.error) == ("not_sent", "keys: none of them sealed this secret")
 
 
 def test_410_deactivates_the_webhook(engine: Engine) -> None:
     with receiving(status(410)) as receiver:
         register(engine, receiver.url)
         assert drain(engine) == 1
-    assert [webhook.is_active for webhook in engine.webhooks()] == [False]
+    assert [webhook.is_active for webhook in engine.portfolio.webhooks()] == [False]
 
 
 def test_a_name_that_leads_inside_is_refused_at_the_time_of_the_attempt(tmp_path: Path) -> None:
     with Engine(f"sqlite:///{tmp_path / 'g.db'}") as engine:
-        webhook, _ = engine.add_webhook(7, "https://localhost/")
+        webhook, _ = engine.webhooks.add(7, "https://localhost/")
         engine.load(line_plan(), at=MONDAY)
         assert drain(engine) == 1
-        (attempt,) = engine.webhook_log(webhook.id)
-    assert attempt["outcome"] == "refused_address"
-    assert "inside address" in attempt["error"]
+        (attempt,) = engine.webhooks.log(7, webhook.id)
+    assert attempt.outcome == "refused_address"
+    assert "inside address" in str(attempt.error)
 
 
 def test_cookies_are_not_kept_and_the_proxies_of_the_environment_not_used(

@@ -44,9 +44,9 @@ def answer(handler: BaseHTTPRequestHandler, number: int) -> None:
 
 def queue(engine: Engine, url: str, count: int, series: str) -> None:
     """Deliveries that are due, over three webhooks at one receiver."""
-    while len(engine.webhooks(7)) < 3:
-        engine.add_webhook(7, url, secret="s3cret")
-    hooks = engine.webhooks(7)
+    while len(engine.webhooks.list(7)) < 3:
+        engine.webhooks.add(7, url, secret="s3cret")
+    hooks = engine.webhooks.list(7)
     made = []
     for number in range(count):
         event = Event(f"{series}-{number}", "task.red", 7, 1, 1, MONDAY, {"number": number}, {})

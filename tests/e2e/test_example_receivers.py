@@ -74,15 +74,15 @@ def drain(engine: Engine) -> None:
 
 def deliver_again(engine: Engine) -> None:
     """Every message a second time, as a sender does whose record of the first was lost."""
-    for webhook in engine.webhooks():
-        for delivery in {attempt["delivery_id"] for attempt in engine.webhook_log(webhook.id, 1000)}:
-            engine.send_again(webhook.id, delivery)
+    for webhook in engine.portfolio.webhooks():
+        for delivery in {attempt.delivery_id for attempt in engine.webhooks.log(7, webhook.id, 1000)}:
+            engine.webhooks.resend(7, webhook.id, delivery)
     drain(engine)
 
 
 def statuses(engine: Engine) -> list[int | None]:
-    (webhook,) = engine.webhooks()
-    return [attempt["http_status"] for attempt in reversed(engine.webhook_log(webhook.id))]
+    (webhook,) = engine.portfolio.webhooks()
+    return [attempt.http_status for attempt in reversed(engine.webhooks.log(7, webhook.id))]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def ring(engine: Engine) -> None:
 
 def test_slack_hears_of_red_tasks_and_early_warnings_once(project: Engine, tmp_path: Path) -> None:
     with receiving() as slack, example("slack", tmp_path, SLACK_WEBHOOK_URL=slack.url) as url:
-        project.add_webhook(7, url, events=["task.red", "project.early_warning"], secret=SECRET)
+        project.webhooks.add(7, url, events=["task.red", "project.early_warning"], secret=SECRET)
         ring(project)
         drain(project)
         deliver_again(project)
@@ -125,11 +125,11 @@ def test_slack_hears_of_red_tasks_and_early_warnings_once(project: Engine, tmp_p
 
 def test_where_slack_is_away_the_delivery_is_tried_again(project: Engine, tmp_path: Path) -> None:
     with example("slack", tmp_path, SLACK_WEBHOOK_URL=f"http://127.0.0.1:{free_port()}/") as url:
-        project.add_webhook(7, url, events=["task.red"], secret=SECRET)
+        project.webhooks.add(7, url, events=["task.red"], secret=SECRET)
         ring(project)
         drain(project)
     assert statuses(project) == [500]
-    assert project.statistics()["deliveries_pending"] == 1
+    assert project.portfolio.statistics()["deliveries_pending"] == 1
 
 
 def test_a_milestone_is_mailed_once_in_text_and_html(project: Engine, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_milestone_is_mailed_once_in_text_and_html(project: Engine, tmp_path: 
     try:
         settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "MAIL_TO": "team@example.com"}
         with example("mail", tmp_path, **settings) as url:
-            project.add_webhook(7, url, events=["milestone.achieved"], secret=SECRET)
+            project.webhooks.add(7, url, events=["milestone.achieved"], secret=SECRET)
             plan = line_plan()
             plan["milestones"][0]["name"] = "Alpha & Ω\nBcc: eve@example.com"
             project.load(plan, at=MONDAY)
@@ -167,7 +167,7 @@ def test_a_milestone_is_mailed_once_in_text_and_html(project: Engine, tmp_path: 
 
 def test_the_database_follows_each_status_and_audits_it_once(project: Engine, tmp_path: Path) -> None:
     with example("database_sync", tmp_path) as url:
-        project.add_webhook(7, url, events=["project.status_changed"], secret=SECRET)
+        project.webhooks.add(7, url, events=["project.status_changed"], secret=SECRET)
         start(project)
         start(project, "Frozen", "2025-03-04T09:00:00Z")
         drain(project)
@@ -187,7 +187,7 @@ def test_what_is_answered_first_is_worked_on_once_even_by_the_next_process(proje
             return connection.execute("SELECT id, tries FROM inbox WHERE done IS NOT NULL").fetchall()
 
     with example("answer_first", tmp_path, WORK_SECONDS="60") as url:
-        project.add_webhook(7, url, events=["task.red", "project.status_changed"], secret=SECRET)
+        project.webhooks.add(7, url, events=["task.red", "project.status_changed"], secret=SECRET)
         ring(project)
         drain(project)
         deliver_again(project)
@@ -202,7 +202,7 @@ def test_what_is_answered_first_is_worked_on_once_even_by_the_next_process(proje
 def test_what_is_not_genuine_is_refused(name: str, project: Engine, tmp_path: Path) -> None:
     settings = {"SLACK_WEBHOOK_URL": "http://127.0.0.1:9/", "MAIL_TO": "team@example.com"}
     with example(name, tmp_path, **settings) as url:
-        project.add_webhook(7, url, events=["project.status_changed"], secret="another")
+        project.webhooks.add(7, url, events=["project.status_changed"], secret="another")
         start(project)
         drain(project)
     assert statuses(project) == [401]

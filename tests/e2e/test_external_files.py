@@ -9,10 +9,11 @@ from xml.etree.ElementTree import Element, parse
 import pytest
 
 from chainbell.engine import Engine
+from chainbell.engine.documents.plan import read_plan
 from chainbell.engine.importers import completed, import_plan
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import Planned, plan_project
-from chainbell.rules.schedule import instants
+from chainbell.engine.planner import plan_project
+from chainbell.rules.planning.planning import Planned
+from chainbell.rules.planning.schedule import instants
 from tests.e2e.commands import chainbell
 from tests.plans import MONDAY
 

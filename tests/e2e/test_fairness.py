@@ -5,7 +5,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
-from chainbell.delivery.places import AHEAD
+from chainbell.delivery.slots import AHEAD
 from chainbell.engine import Engine
 from chainbell.storage import NewDelivery, claiming, outbox
 from tests.e2e.receiver import receiving
@@ -16,7 +16,7 @@ DEADLINE = 3.0
 
 def queue(engine: Engine, url: str, name: str, count: int) -> str:
     """A webhook with so many deliveries that are due."""
-    webhook, _ = engine.add_webhook(7, url)
+    webhook, _ = engine.webhooks.add(7, url)
     deliveries = [
         NewDelivery(f"wh_{name}_{n:05}", webhook.id, None, "task.red", b'{"metadata":{"a":0}}') for n in range(count)
     ]
@@ -36,9 +36,9 @@ def test_a_hanging_endpoint_with_much_queued_does_not_delay_another(engine: Engi
     async def work(hanging: str, good: str) -> None:
         dispatcher = engine.dispatcher(settings)
         running = asyncio.create_task(dispatcher.run(lambda due: None))
-        while len(engine.webhook_log(good, 1000)) < 100:
+        while len(engine.webhooks.log(7, good, 1000)) < 100:
             await asyncio.sleep(0.02)
-        assert engine.webhook_log(hanging) == []
+        assert engine.webhooks.log(7, hanging) == []
         with engine.database.read() as connection:
             leased = connection.exec_driver_sql(
                 "SELECT count(*) FROM chainbell_delivery WHERE lease_until IS NOT NULL"
@@ -46,7 +46,7 @@ def test_a_hanging_endpoint_with_much_queued_does_not_delay_another(engine: Engi
         assert leased <= AHEAD * settings.per_webhook
         dispatcher.stop()
         await running
-        assert len(engine.webhook_log(hanging)) <= 2 * settings.per_webhook
+        assert len(engine.webhooks.log(7, hanging)) <= 2 * settings.per_webhook
 
     with receiving(hang) as one, receiving() as other:
         hanging = queue(engine, one.url, "a", 2000)  # in the queue before all of the other's

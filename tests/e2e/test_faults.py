@@ -49,7 +49,7 @@ def test_killed_batches_are_there_whole_or_not_at_all(database_url: str) -> None
     key = generate_key()
     acknowledged = -1
     with Engine(database_url, keys=[key]) as engine:
-        engine.add_webhook(7, "https://hooks.example.com/")
+        engine.webhooks.add(7, "https://hooks.example.com/")
         load(engine)
         for _ in range(KILLS):
             numbers = killed(start("apply_many", database_url, key), 1.5)
@@ -67,7 +67,7 @@ def test_killed_batches_are_there_whole_or_not_at_all(database_url: str) -> None
         with Engine("sqlite://") as undisturbed:
             load(undisturbed)
             for changes in batches():
-                undisturbed.apply_many(changes)
+                undisturbed.apply_each(changes)
             for project in range(1, PROJECTS + 1):
                 assert [e.id for e in engine.events(project)] == [e.id for e in undisturbed.events(project)]
 

@@ -7,7 +7,7 @@ import resource
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -26,9 +26,10 @@ DEADLINE = 1.5
 
 
 @pytest.fixture
-def engine(sqlite_engine: Engine) -> Engine:
-    sqlite_engine.delivery = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE)
-    return sqlite_engine
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE)
+    with Engine(f"sqlite:///{tmp_path / 'chainbell.db'}", delivery=settings) as engine:
+        yield engine
 
 
 def drain(engine: Engine) -> None:
@@ -140,8 +141,8 @@ def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_n
     with ExitStack() as stack:
         receivers = {name: stack.enter_context(receiving(answer)) for name, (answer, _, _) in HOSTILE.items()}
         good = stack.enter_context(receiving())
-        hooks = {name: engine.add_webhook(7, receiver.url)[0].id for name, receiver in receivers.items()}
-        well, _ = engine.add_webhook(7, good.url)
+        hooks = {name: engine.webhooks.add(7, receiver.url)[0].id for name, receiver in receivers.items()}
+        well, _ = engine.webhooks.add(7, good.url)
         for number in range(1, 5):
             engine.load(line_plan(project_id=number), at=MONDAY)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -149,19 +150,19 @@ def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_n
         drain(engine)
         took = time.monotonic() - begun
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        log = engine.webhook_log(well.id, 100)
+        log = engine.webhooks.log(7, well.id, 100)
         assert len(log) == len(good.requests) == 4
-        assert {attempt["http_status"] for attempt in log} == {200}
-        assert max(attempt["duration_ms"] for attempt in log) < DEADLINE * 1000, "the good one waited for nobody"
+        assert {attempt.http_status for attempt in log} == {200}
+        assert max(attempt.duration_ms for attempt in log) < DEADLINE * 1000, "the good one waited for nobody"
         for name, (_, outcomes, http_status) in HOSTILE.items():
-            attempts = engine.webhook_log(hooks[name], 100)
+            attempts = engine.webhooks.log(7, hooks[name], 100)
             assert len(attempts) == len(receivers[name].requests) == 4, name
             for attempt in attempts:
-                assert attempt["outcome"] in outcomes, name
-                assert attempt["http_status"] == http_status, name
-                assert len(attempt["response"] or "") <= 4096, name
-                assert attempt["duration_ms"] < 2 * DEADLINE * 1000, name
-            backlog = engine.backlog(hooks[name])
+                assert attempt.outcome in outcomes, name
+                assert attempt.http_status == http_status, name
+                assert len(attempt.response or "") <= 4096, name
+                assert attempt.duration_ms < 2 * DEADLINE * 1000, name
+            backlog = engine.webhooks.backlog(7, hooks[name])
             retried = http_status in (None, 500)
             assert (backlog["pending"], backlog["failed"]) == (
                 4 if retried else 0,
@@ -176,13 +177,13 @@ def test_what_an_endpoint_says_is_kept_on_every_database(database_url: str) -> N
     """One request, one recorded attempt: what could not be recorded would be sent again for ever."""
     settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE)
     with receiving(no_text) as receiver, Engine(database_url, keys=[generate_key()], delivery=settings) as engine:
-        webhook, _ = engine.add_webhook(7, receiver.url)
+        webhook, _ = engine.webhooks.add(7, receiver.url)
         engine.load(line_plan(), at=MONDAY)
         drain(engine)
-        (attempt,) = engine.webhook_log(webhook.id)
+        (attempt,) = engine.webhooks.log(7, webhook.id)
     assert len(receiver.requests) == 1
-    assert (attempt["http_status"], attempt["error"][:2], attempt["error"][-2:]) == (500, "na", "ja")
-    assert "\x00" not in attempt["response"]
+    assert (attempt.http_status, str(attempt.error)[:2], str(attempt.error)[-2:]) == (500, "na", "ja")
+    assert "\x00" not in attempt.response
 
 
 @pytest.fixture(scope="module")
@@ -210,18 +211,18 @@ def test_a_certificate_is_verified_against_the_authorities_of_its_webhook(
 ) -> None:
     with receiving(tls=certificate(signer, tmp_path)) as receiver:
         pem = signer.pem if trusted else None
-        webhook, _ = engine.add_webhook(7, receiver.url, ca_certificates=pem)
+        webhook, _ = engine.webhooks.add(7, receiver.url, ca_certificates=pem)
         engine.load(line_plan(), at=MONDAY)
         drain(engine)
-        (attempt,) = engine.webhook_log(webhook.id)
-    assert attempt["outcome"] == outcome
+        (attempt,) = engine.webhooks.log(7, webhook.id)
+    assert attempt.outcome == outcome
     assert len(receiver.requests) == (outcome == "answered")
-    assert engine.backlog(webhook.id)["pending"] == (outcome != "answered")
+    assert engine.webhooks.backlog(7, webhook.id)["pending"] == (outcome != "answered")
 
 
 def test_certificates_that_are_none_are_refused_when_they_are_given(engine: Engine) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        engine.add_webhook(7, "https://127.0.0.1/", ca_certificates="trust me")
+        engine.webhooks.add(7, "https://127.0.0.1/", ca_certificates="trust me")
     assert caught.value.field == "caCertificates"
 
 
@@ -259,12 +260,12 @@ def test_a_name_is_vetted_when_it_is_dialled(
     """The registration is fine; what the name leads to at the attempt counts, and is asked for once."""
     with receiving() as receiver, Engine(f"sqlite:///{tmp_path / 'g.db'}") as engine:
         port = receiver.url.split(":")[2].split("/")[0]
-        webhook, _ = engine.add_webhook(7, f"https://rebound.example:{port}/")
+        webhook, _ = engine.webhooks.add(7, f"https://rebound.example:{port}/")
         engine.load(line_plan(), at=MONDAY)
         asked = lead(monkeypatch, *answers)
         drain(engine)
-        (attempt,) = engine.webhook_log(webhook.id)
-    assert attempt["outcome"] == "refused_address"
-    assert "inside address" in attempt["error"]
+        (attempt,) = engine.webhooks.log(7, webhook.id)
+    assert attempt.outcome == "refused_address"
+    assert "inside address" in str(attempt.error)
     assert (asked, receiver.requests) == (["rebound.example"], [])
-    assert engine.delivery.guard.allow_inside is False
+    assert engine.core.delivery.guard.allow_inside is False

@@ -75,7 +75,7 @@ def test_apply_killed_at_random_moments(tmp_path: Path) -> None:
     stream = change_stream(CHANGES)
     with receiving() as receiver:
         with open_engine(database) as engine:
-            engine.add_webhook(7, receiver.url, events=["task.red", "project.early_warning"], secret="s3cret")
+            engine.webhooks.add(7, receiver.url, events=["task.red", "project.early_warning"], secret="s3cret")
             engine.load(line_plan(), at=MONDAY)
         acknowledged: dict[str, str] = {}
         sent = 0
@@ -132,7 +132,7 @@ def test_dispatch_killed_at_random_moments(tmp_path: Path) -> None:
     database, source = tmp_path / "k.db", random.Random(20250304)
     with receiving() as receiver:
         with open_engine(database) as engine:
-            engine.add_webhook(7, receiver.url, secret="s3cret")
+            engine.webhooks.add(7, receiver.url, secret="s3cret")
             engine.load(line_plan(), at=MONDAY)
         for kill in range(KILLS):
             with open_engine(database) as engine:

@@ -61,7 +61,7 @@ def test_a_reference_receiver_verifies_names_and_numbers_of_all_kinds(
     with running(command) as process:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/webhooks/exepron"
-        webhook, _ = engine.add_webhook(7, url, secret=SECRET)
+        webhook, _ = engine.webhooks.add(7, url, secret=SECRET)
         engine.load(plan, at=MONDAY)
         for number, _ in enumerate(NAMES, 1):
             engine.apply(task_update(number, "2025-03-03T09:00:00Z", remainingDuration=20 + 0.1 * number))
@@ -79,7 +79,7 @@ def test_a_reference_receiver_verifies_names_and_numbers_of_all_kinds(
         verdicts = [process.stdout.readline().strip() for _ in range(attempts)]
     assert attempts == len(engine.events()) + 1 >= 10
     assert verdicts == ["good"] * attempts
-    assert engine.webhooks()[0].failed_calls == 0
+    assert engine.portfolio.webhooks()[0].failed_calls == 0
 
 
 def test_spaced_bodies_suit_a_receiver_that_reserialises_in_python(sqlite_engine: Engine) -> None:

@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
-from chainbell.engine import Engine, configure_logging, run_dispatcher, scheduler
+from chainbell.engine import Engine, configure_logging, run_dispatcher
+from chainbell.engine.running import dispatching
 from chainbell.storage import Database
 from tests.plans import MONDAY, line_plan, task_update
 
@@ -32,7 +33,7 @@ def batches() -> list[list[dict[str, Any]]]:
 
 def load(engine: Engine, count: int = PROJECTS) -> None:
     plans = [line_plan(project_id=number) for number in range(1, count + 1)]
-    engine.apply_many([{"kind": "plan", "at": MONDAY.isoformat(), "plan": plan} for plan in plans])
+    engine.apply_each([{"kind": "plan", "at": MONDAY.isoformat(), "plan": plan} for plan in plans])
 
 
 async def dispatch(engine: Engine) -> None:
@@ -52,7 +53,7 @@ def main(job: str, url: str, key: str) -> None:
         return
     if job.startswith("dispatch"):
         if job == "dispatch_told":
-            scheduler.LOOK_AGAIN_SECONDS = 3600.0
+            dispatching.LOOK_AGAIN_SECONDS = 3600.0
         settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=2.0, in_flight=16, per_webhook=16)
         with Engine(url, keys=[key], delivery=settings) as engine:
             asyncio.run(dispatch(engine))
@@ -62,7 +63,7 @@ def main(job: str, url: str, key: str) -> None:
             print(engine.reevaluate(LATE).projects)
         else:
             for number, changes in enumerate(batches()):
-                engine.apply_many(changes)
+                engine.apply_each(changes)
                 print(number, flush=True)
 
 

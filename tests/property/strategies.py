@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.documents.plan import read_plan
+from chainbell.engine.planner import project_of
 from chainbell.rules import Project, TaskStatus
 from tests.plans import MONDAY
 

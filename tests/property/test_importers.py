@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainbell.engine import InvalidInputError
+from chainbell.engine.documents.plan import read_plan
 from chainbell.engine.importers import IMPORTERS, compare, completed, import_plan
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import plan_project
+from chainbell.engine.planner import plan_project
 from tests.plan_files import COLUMNS, SMALL
 from tests.plans import MONDAY
 

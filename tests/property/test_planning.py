@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import Planned, plan_project, project_of
+from chainbell.engine.documents.plan import read_plan
+from chainbell.engine.planner import plan_project, project_of
 from chainbell.rules.forecast import start_bound
-from chainbell.rules.levelling import level
-from chainbell.rules.schedule import forward, schedule
+from chainbell.rules.planning.levelling import level
+from chainbell.rules.planning.planning import Planned
+from chainbell.rules.planning.schedule import forward, schedule
 from tests.plans import MONDAY
 from tests.property.strategies import contentions, random_contention
 

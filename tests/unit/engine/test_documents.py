@@ -7,7 +7,7 @@ import pytest
 
 from chainbell.engine import InvalidInputError, read_change, read_plan
 from chainbell.engine.importers import read_json, read_yaml
-from chainbell.engine.plans import project_of
+from chainbell.engine.planner import project_of
 from tests.plans import MONDAY, line_plan, task_update
 
 AT = "2025-03-03T09:00:00Z"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from chainbell.engine.documents.plan import read_plan
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import plan_project
+from chainbell.engine.planner import plan_project
 from tests.plans import MONDAY, line_plan
 
 

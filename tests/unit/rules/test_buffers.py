@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.documents.plan import read_plan
+from chainbell.engine.planner import project_of
 from chainbell.rules import Buffer, Measure, TaskStatus, assess, report_task
 from tests.plans import MONDAY, line_plan, line_project
 

@@ -1,10 +1,10 @@
 from dataclasses import replace
 
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.documents.plan import read_plan
+from chainbell.engine.planner import project_of
 from chainbell.rules import Latch, TaskStatus, report_task
-from chainbell.rules.baseline import replan
-from chainbell.rules.differences import Difference, differences, outline
+from chainbell.rules.planning.baseline import replan
+from chainbell.rules.planning.differences import Difference, differences, outline
 from tests.plans import MONDAY, line_plan, line_project
 
 

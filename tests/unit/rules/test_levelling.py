@@ -1,7 +1,7 @@
 import pytest
 
-from chainbell.rules import Link, Task, compile_network
-from chainbell.rules.levelling import LevellingError, level
+from chainbell.rules import LevellingError, Link, Task, compile_network
+from chainbell.rules.planning.levelling import level
 
 
 def tasks(*durations: float) -> list[Task]:

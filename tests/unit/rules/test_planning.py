@@ -3,9 +3,9 @@
 import pytest
 
 from chainbell.rules import Chain, ChainKind, Link, Task, compile_network
-from chainbell.rules.baseline import with_planned_dates
-from chainbell.rules.chains import find_chains
-from chainbell.rules.sizing import METHODS
+from chainbell.rules.planning.baseline import with_planned_dates
+from chainbell.rules.planning.chains import find_chains
+from chainbell.rules.planning.sizing import METHODS
 
 FOUR = [(6, 10), (10, 20), (5, 10), (10, 20)]
 

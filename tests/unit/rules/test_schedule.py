@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from chainbell.rules import Calendar, Link, LinkType, Task, compile_network
-from chainbell.rules.schedule import instants, schedule
+from chainbell.rules.planning.schedule import instants, schedule
 
 BREAK = Calendar(date(2026, 1, 1), hours=((time(9), time(13)), (time(15), time(19))))
 

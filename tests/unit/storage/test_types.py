@@ -1,8 +1,8 @@
 import pytest
 
 from chainbell.rules import HostId
+from chainbell.rules.ids import decode_host_id, encode_host_id
 from chainbell.storage import KeyRing, KeyRingError, generate_key
-from chainbell.storage.types import decode_host_id, encode_host_id
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from chainbell.engine import InvalidInputError
+from chainbell.engine.documents.plan import read_plan
 from chainbell.engine.importers import completed, read_mspdi
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.planner import project_of
 from chainbell.rules import Project
 from tests.plan_files import mspdi, mspdi_link, mspdi_task
 from tests.plans import MONDAY

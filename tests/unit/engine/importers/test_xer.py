@@ -3,9 +3,9 @@ from datetime import date
 import pytest
 
 from chainbell.engine import InvalidInputError
+from chainbell.engine.documents.plan import read_plan
 from chainbell.engine.importers import completed, read_xer
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.planner import project_of
 from tests.plan_files import XER_CALENDAR, XER_LINKS, XER_TASKS, xer
 from tests.plans import MONDAY
 

@@ -1,0 +1,128 @@
+"""What a dispatcher asks of the database, each a transaction of its own: claim, renew, settle, give back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from chainbell.delivery.settings import Clock, DeliverySettings
+from chainbell.storage import Claim, Database, NewDelivery, Settlement, Webhook, claiming, outbox, settling
+from chainbell.storage.webhooks import find_webhook, find_webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Whether an attempt was ours to record, and why its webhook was switched off with it, if it was."""
+
+    is_recorded: bool
+    deactivation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How much may be claimed, in all and for one webhook, and what is held already; see `claiming.claim`."""
+
+    room: int = 0
+    room_of_one: int = 0
+    rooms: Mapping[str, int] | None = None
+    held: Mapping[str, int] | None = None
+
+
+def with_newest_fences(
+    settlements: Sequence[Settlement], claims: Sequence[Claim]
+) -> tuple[list[Settlement], list[Claim]]:
+    """A clock that jumps ends leases of our own: what we have attempted already and claim again is settled by the new
+    fence, and not attempted anew."""
+    attempted = {settlement.claim.id for settlement in settlements}
+    again = {claim.id: claim for claim in claims if claim.id in attempted}
+    if not again:
+        return list(settlements), list(claims)
+    settled = [replace(one, claim=again.get(one.claim.id, one.claim)) for one in settlements]
+    return settled, [claim for claim in claims if claim.id not in again]
+
+
+def _as_they_are(connection: Connection, ids: set[str]) -> dict[str, Webhook | None]:
+    """These registrations; None for one that is gone."""
+    found = find_webhooks(connection, ids)
+    return {webhook_id: found.get(webhook_id) for webhook_id in ids}
+
+
+class Ledger:
+    """The deliveries of one database, for one dispatcher."""
+
+    def __init__(self, database: Database, settings: DeliverySettings, clock: Clock) -> None:
+        self._database = database
+        self._settings = settings
+        self._clock = clock
+
+    def exchange(
+        self, settlements: Sequence[Settlement], wanted: Wanted
+    ) -> tuple[list[Result], list[Claim], dict[str, Webhook | None]]:
+        """Records what has ended and claims what there is room for, together; and the registrations of all that is
+        held then."""
+        now = self._clock()
+        held = wanted.held or {}
+        with self._database.write() as connection:
+            claims: list[Claim] = []
+            if wanted.room > 0:
+                claims = claiming.claim(
+                    connection,
+                    now,
+                    now + self._settings.lease,
+                    wanted.room,
+                    held=held,
+                    per_webhook=wanted.room_of_one,
+                    rooms=wanted.rooms or {},
+                )
+            settlements, claims = with_newest_fences(settlements, claims)
+            recorded = settling.settle_all(connection, settlements)
+            results = self._results(connection, settlements, recorded)
+            webhooks = _as_they_are(connection, {*held, *(claim.webhook_id for claim in claims)})
+        return results, claims, webhooks
+
+    def _results(
+        self, connection: Connection, settlements: Sequence[Settlement], recorded: Sequence[bool]
+    ) -> list[Result]:
+        """Switches off the webhooks that have been failing for too long, and says which were."""
+        days = self._settings.give_up_after / timedelta(days=1)
+        reason = f"everything sent to the endpoint has failed for {days:g} days"
+        results = []
+        for settlement, is_recorded in zip(settlements, recorded, strict=True):
+            deactivation = settlement.deactivation if is_recorded and settlement.deactivate_webhook else None
+            if is_recorded and settlement.state == outbox.FAILED and deactivation is None:
+                since = settlement.started_at - self._settings.give_up_after
+                if settling.deactivate_failing(connection, settlement.claim.webhook_id, since, reason):
+                    deactivation = reason
+            results.append(Result(is_recorded, deactivation))
+        return results
+
+    def renew(self, claims: Sequence[Claim], webhooks: Sequence[str]) -> tuple[set[str], dict[str, Webhook | None]]:
+        """Leases anew; the ids of the claims that were still ours, and these registrations."""
+        with self._database.write() as connection:
+            ours = claiming.renew(connection, claims, self._clock() + self._settings.lease) if claims else set()
+            return ours, _as_they_are(connection, set(webhooks))
+
+    def give_back(self, claims: Sequence[Claim]) -> None:
+        with self._database.write() as connection:
+            claiming.give_back(connection, claims)
+
+    def keep_and_claim(self, delivery: NewDelivery) -> tuple[Claim, Webhook]:
+        """Writes a delivery and claims it at once; raises LookupError if there is no such webhook."""
+        now = self._clock()
+        with self._database.write() as connection:
+            webhook = find_webhook(connection, delivery.webhook_id)
+            if webhook is None:
+                raise LookupError(f"there is no webhook {delivery.webhook_id!r}")
+            outbox.enqueue(connection, [delivery], now)
+            claim = claiming.claim_one(connection, delivery.id, now, now + self._settings.lease)
+        assert claim is not None  # noqa: S101  nobody else has seen it yet
+        return claim, webhook
+
+    def next_due(self) -> datetime | None:
+        with self._database.read() as connection:
+            return outbox.next_due(connection, self._clock())
+
+    def is_leased_elsewhere(self) -> bool:
+        with self._database.read() as connection:
+            return outbox.has_leases(connection, self._clock())

@@ -1,0 +1,1 @@
+"""Changes in: read, applied in memory, evaluated, written in one transaction."""

@@ -1,0 +1,154 @@
+"""Changes in: one, several, a batch, joined to the host's transaction, or only asked about."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from random import uniform
+from time import sleep
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from chainbell.engine.changes.unit_of_work import Applied, UnitOfWork
+from chainbell.engine.core import Core
+from chainbell.engine.documents.change import Change, Plan, dated, read_change
+from chainbell.engine.documents.fields import invalid
+from chainbell.engine.documents.plan import PlanDocument, read_plan
+from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInputError
+from chainbell.engine.hosts.sessions import joined_connection, wait_for_commit
+from chainbell.engine.hosts.watching import watch
+from chainbell.engine.logs import log
+from chainbell.rules import Event
+from chainbell.storage import VersionConflictError
+
+ATTEMPTS_ON_CONFLICT = 8
+PAUSE_ON_CONFLICT = 0.005
+"""Seconds, doubled with each attempt; a random share of it is waited."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one of several changes brought: its events, or why it was refused."""
+
+    events: tuple[Event, ...]
+    error: InvalidInputError | EvaluationError | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        return self.error is None
+
+
+Document = dict[str, Any]
+
+
+class Changes:
+    """Takes changes in: one, several, joined to the host's transaction, or only asked about."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def load(self, plan: PlanDocument | Document, *, at: datetime | None = None) -> list[Event]:
+        """Loads or re-plans a project. A plan equal to the current baseline's changes nothing."""
+        document = read_plan(plan)
+        try:
+            change = Plan(kind="plan", at=at or self._core.now(), plan=document)
+        except ValidationError as error:
+            raise invalid(error) from None
+        return self.apply_all([change])
+
+    def apply_all(
+        self, changes: Iterable[Change | Document], *, session: Session | Connection | None = None
+    ) -> list[Event]:
+        """Applies several changes in one transaction: all of them, or none and the first one's error."""
+        parsed = [self._read(change) for change in changes]
+        if session is not None:
+            return self._apply_joined(parsed, session)
+        unit, applied = self._retrying(lambda unit: [one for change in parsed for one in unit.apply(change)])
+        self._after_commit(unit, applied)
+        return [event for one in applied for event in one.events]
+
+    def apply_each(self, changes: Iterable[Change | Document]) -> list[Outcome]:
+        """Applies several changes in one transaction, each by itself: one that is refused keeps none of the others."""
+        read = [self._read_or_refuse(change) for change in changes]
+
+        def work(unit: UnitOfWork) -> list[tuple[list[Applied], InvalidInputError | EvaluationError | None]]:
+            unit.lock(change for change, _ in read if change is not None)
+            found: list[tuple[list[Applied], InvalidInputError | EvaluationError | None]] = []
+            for change, error in read:
+                try:
+                    found.append(([], error) if change is None else (unit.apply(change), None))
+                except (InvalidInputError, EvaluationError) as refused:
+                    found.append(([], refused))
+            return found
+
+        unit, found = self._retrying(work)
+        self._after_commit(unit, [one for applied, _ in found for one in applied])
+        return [Outcome(tuple(event for one in applied for event in one.events), error) for applied, error in found]
+
+    def preview(self, change: Change | Document) -> list[Event]:
+        """What the change would fire; nothing is kept. The future may be asked about, too."""
+        parsed = self._read(change)
+        with self._core.database.read() as connection:
+            return [event for one in self._unit(connection, only_asks=True).apply(parsed) for event in one.events]
+
+    def watch(self, sessions: Any) -> None:
+        """Applies what a host edits on chainbell's own rows through these ORM sessions, in the same flush."""
+        watch(sessions, lambda changes, session: self.apply_all(changes, session=session), self._core.now)
+
+    def _unit(self, connection: Connection, *, only_asks: bool = False) -> UnitOfWork:
+        core = self._core
+        return UnitOfWork(connection, core.snapshots, core.rules, core.now(), only_asks=only_asks)
+
+    def _read(self, change: Change | Document) -> Change:
+        """A checked change with its instant."""
+        return dated(read_change(change), self._core.now())
+
+    def _read_or_refuse(self, change: Change | Document) -> tuple[Change | None, InvalidInputError | None]:
+        try:
+            return self._read(change), None
+        except InvalidInputError as error:
+            return None, error
+
+    def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
+        unit = self._unit(joined_connection(session))
+        try:
+            applied = [one for change in changes for one in unit.apply(change)]
+            unit.flush()
+        except (VersionConflictError, IntegrityError) as error:
+            raise ConflictError(f"another writer came first; roll back and try again ({error})") from error
+        if isinstance(session, Session):
+            wait_for_commit(session, self._announce_joined, unit, applied)
+        return [event for one in applied for event in one.events]
+
+    def _announce_joined(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:
+        unit.committed()
+        self._after_commit(unit, applied)
+
+    def _retrying(self, work: Callable[[UnitOfWork], T]) -> tuple[UnitOfWork, T]:
+        """The work done and committed; done anew where another writer came first, a bounded number of times."""
+        for attempt in range(ATTEMPTS_ON_CONFLICT):
+            try:
+                with self._core.database.write() as connection:
+                    unit = self._unit(connection)
+                    result = work(unit)
+                    unit.flush()
+                unit.committed()
+                return unit, result
+            except (VersionConflictError, IntegrityError, ConflictError) as error:
+                conflict = error
+                sleep(uniform(0, PAUSE_ON_CONFLICT * 2**attempt))  # noqa: S311  so that two writers part
+        raise ConflictError(f"other writers kept changing the project; nothing was kept ({conflict})")
+
+    def _after_commit(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:
+        fired: list[Event] = []
+        for one in applied:
+            if one.refused is not None:
+                refused = {"field": one.refused.field, "reason": one.refused.reason}
+                log.error("chainbell.evaluation_refused", project_id=one.project_id, **refused)
+            if not one.is_replay:
+                fired += one.events
+        self._core.announce(fired)

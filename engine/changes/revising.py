@@ -1,0 +1,76 @@
+"""What each change does to a project, before the rules look at it."""
+
+from dataclasses import dataclass
+
+from chainbell.engine.documents.change import (
+    Change,
+    ClockTick,
+    MilestoneComplete,
+    Plan,
+    ProjectUpdate,
+    TaskUpdate,
+)
+from chainbell.engine.errors import InvalidInputError, StaleChange
+from chainbell.engine.planner import plan_project
+from chainbell.rules import (
+    Cause,
+    Project,
+    ReportError,
+    StaleReportError,
+    report_milestone,
+    report_project,
+    report_task,
+)
+from chainbell.rules.planning.baseline import replan
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A project as a change leaves it, before the rules have looked; the cause for them to see; notes on a plan."""
+
+    project: Project
+    cause: Cause
+    notes: tuple[str, ...] = ()
+
+
+def revise(project: Project | None, change: Change) -> Revision:
+    """What `change` makes of `project` (None for a plan of a new one).
+
+    Raises InvalidInputError naming field and reason, StaleChange for one older than what is known.
+    """
+    by = None if change.by is None else change.by.value()
+    remaining = None
+    if isinstance(change, TaskUpdate) and change.remaining_duration is not None:
+        remaining = (change.task_id, change.remaining_duration)
+    cause = Cause(change.kind, by, change.reason, change.change_id, remaining)
+    if isinstance(change, Plan):
+        planned = plan_project(change.plan, change.at)
+        after = planned.project if project is None else replan(project, planned.project)
+        return Revision(after, cause, planned.notes)
+    if project is None:
+        raise InvalidInputError("projectId", "there is no such project")
+    try:
+        return Revision(_reported(project, change), cause)
+    except StaleReportError as error:
+        raise StaleChange(error.field, error.reason) from None
+    except ReportError as error:
+        raise InvalidInputError(error.field, error.reason) from None
+
+
+def _reported(project: Project, change: ProjectUpdate | TaskUpdate | MilestoneComplete | ClockTick) -> Project:
+    if isinstance(change, ProjectUpdate):
+        return report_project(project, change.at, change.status, allow_stale=change.allow_stale)
+    if isinstance(change, MilestoneComplete):
+        deliverables = tuple(deliverable.value() for deliverable in change.deliverables)
+        return report_milestone(project, change.milestone_id, change.at, deliverables)
+    if isinstance(change, TaskUpdate):
+        return report_task(
+            project,
+            change.task_id,
+            change.at,
+            status=change.status,
+            remaining=change.remaining_duration,
+            percent=change.percent_complete,
+            allow_stale=change.allow_stale,
+        )
+    return project

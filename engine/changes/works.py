@@ -1,0 +1,162 @@
+"""The projects that a unit of work is about: found once, read once, held in memory until they are written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainbell.engine.documents.change import Change, Plan
+from chainbell.engine.errors import InvalidInputError
+from chainbell.rules import Event, HostId, Project, ProjectStatus
+from chainbell.rules.ids import other_form
+from chainbell.storage import AmbiguousProjectError, FeverPoint, Located, StoredProject, projects
+from chainbell.storage.history import KeptBaseline
+from chainbell.storage.snapshots import Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class KeptChange:
+    """An accepted change with what it brought; `digest` tells it from another of the same `changeId`."""
+
+    change: Change
+    events: tuple[Event, ...]
+    digest: str
+
+
+@dataclass(slots=True)
+class Work:
+    """One project within the unit: as it was found (None: not there), as it is by now, and what is to be written."""
+
+    found: StoredProject | None
+    project: Project | None
+    point: FeverPoint | None
+    changes: list[KeptChange] = field(default_factory=list)
+    by_change_id: dict[str, KeptChange] = field(default_factory=dict)
+    plans: list[KeptBaseline] = field(default_factory=list)
+    points: list[tuple[datetime, FeverPoint]] = field(default_factory=list)
+    looked_at: bool = False
+    has_webhooks: bool = True
+
+    def keep(self, kept: KeptChange) -> None:
+        """Remembers an accepted change, for writing and for a replay within the unit."""
+        self.changes.append(kept)
+        if kept.change.change_id is not None:
+            self.by_change_id[kept.change.change_id] = kept
+
+    @property
+    def only_looked_at(self) -> datetime | None:
+        """The new instant of evaluation, where a re-evaluation changed that and nothing else."""
+        before, after = (None if self.found is None else self.found.project), self.project
+        if not self.looked_at or self.changes or self.points or before is None or after is None:
+            return None
+        is_same = after.latches is before.latches and after.red_tasks is before.red_tasks
+        return after.evaluated_at if is_same else None
+
+
+class Works:
+    """Finds the projects of changes within one transaction; with `lock`, other writers of them wait."""
+
+    def __init__(self, connection: Connection, snapshots: Snapshots, *, lock: bool) -> None:
+        self._connection = connection
+        self._snapshots = snapshots
+        self._lock = lock
+        self.found: dict[int, Work] = {}
+        self._new: dict[tuple[HostId, HostId], Work] = {}
+        self._located: dict[tuple[HostId, HostId | None], Located] = {}
+
+    def all(self) -> list[Work]:
+        """Every project of the unit, those that it makes last."""
+        return [*self.found.values(), *self._new.values()]
+
+    def target(self, change: Change) -> Work:
+        """The project of a change; raises InvalidInputError for one that is not there or is named by several."""
+        if isinstance(change, Plan):
+            identity = (change.plan.account_id, change.plan.project.id)
+            located = self._locate(identity[1], identity[0])
+            return self._new.setdefault(identity, Work(None, None, None)) if located is None else self._at(located)
+        project_id = change.project_id
+        assert project_id is not None  # noqa: S101  only a clock tick may leave it out
+        new = [
+            w for (account, id_), w in self._new.items() if id_ == project_id and change.account_id in (None, account)
+        ]
+        try:
+            located = self._locate(project_id, change.account_id)
+        except AmbiguousProjectError:
+            located, new = None, new * 2 or [Work(None, None, None)] * 2
+        if len(new) + (located is not None) > 1:
+            raise InvalidInputError("accountId", f"several accounts have a project {project_id!r}; name one")
+        if located is not None:
+            return self._at(located)
+        if not new:
+            hint = self._hint(project_id, change.account_id)
+            raise InvalidInputError("projectId", f"there is no project {project_id!r}{hint}")
+        return new[0]
+
+    def _hint(self, project_id: HostId, account_id: HostId | None) -> str:
+        other = other_form(project_id)
+        if other is None:
+            return ""
+        try:
+            is_there = projects.locate(self._connection, other, account_id) is not None
+        except AmbiguousProjectError:
+            is_there = True
+        return f"; there is one with the id {other!r}" if is_there else ""
+
+    def _locate(self, project_id: HostId, account_id: HostId | None) -> Located | None:
+        """Asks the database once for each project of the unit; it stays locked until the end."""
+        name = (project_id, account_id)
+        if name not in self._located:
+            located = projects.locate(self._connection, project_id, account_id, lock=self._lock)
+            if located is None:
+                return None
+            self._located[name] = located
+        return self._located[name]
+
+    def active(self, account_id: HostId | None) -> list[Work]:
+        """Every Active project, of one account or of all."""
+        keys = projects.active_keys(self._connection, account_id)
+        works = [self.known(key) for key in keys]
+        touched = [work for key, work in self.found.items() if key not in set(keys)]
+        new = [work for (account, _), work in self._new.items() if account_id in (None, account)]
+        return [
+            work
+            for work in (*works, *touched, *new)
+            if work.project is not None
+            and work.project.status == ProjectStatus.ACTIVE
+            and account_id in (None, work.project.account_id)
+        ]
+
+    def known(self, key: int) -> Work:
+        """The project in this row; raises LookupError if the row is gone."""
+        if key in self.found:
+            return self.found[key]
+        located = projects.versions(self._connection, [key], lock=self._lock)
+        if not located:
+            raise LookupError(f"there is no project with the key {key}")
+        return self._at(located[0])
+
+    def _at(self, located: Located) -> Work:
+        work = self.found.get(located.key)
+        if work is None:
+            stored = self._snapshots.get(located)
+            if stored is None:
+                stored = projects.read(self._connection, located.key)
+            work = Work(stored, stored.project, stored.fever_point, has_webhooks=located.has_webhooks)
+            self.found[located.key] = work
+        return work
+
+    def take(self, stored: Iterable[StoredProject]) -> None:
+        """Projects that the caller has read and locked already."""
+        for one in stored:
+            self.found[one.key] = Work(one, one.project, one.fever_point)
+
+    def forget_changed(self, current: Iterable[Located]) -> list[int]:
+        """Leaves out the projects that are not at the version that was read any more; returns those still there."""
+        versions = {located.key: located.version for located in current}
+        changed = [
+            key for key, work in self.found.items() if work.found is None or versions.get(key) != work.found.version
+        ]
+        for key in changed:
+            del self.found[key]
+        return [key for key in changed if key in versions]

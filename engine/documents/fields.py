@@ -1,0 +1,102 @@
+"""Shared pieces of the documents that come in: camelCase on the wire, checked field by field."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+
+from chainbell.engine.errors import InvalidInputError
+from chainbell.rules import HostId, Person
+from chainbell.rules.ids import LARGEST_ID, LONGEST_ID
+
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+LONGEST_DURATION = 100_000
+"""Working days; some 380 years."""
+
+
+def _host_id(value: Any) -> HostId:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError("an id is an integer or a string")
+    if isinstance(value, int):
+        if abs(value) > LARGEST_ID:
+            raise ValueError("an integer id lies within 2**53")
+        return value
+    if not 1 <= len(value) <= LONGEST_ID:
+        raise ValueError(f"a string id has 1 to {LONGEST_ID} characters")
+    return _text(value)
+
+
+def _text(value: str) -> str:
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("NUL characters and lone surrogates are not text")
+    return value
+
+
+Id = Annotated[int | str, BeforeValidator(_host_id)]
+Text = Annotated[str, Strict(), Field(min_length=1, max_length=1000), AfterValidator(_text)]
+WorkingDays = Annotated[float, Strict(), Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False)]
+Coordinate = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
+Lag = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
+Units = Annotated[float, Strict(), Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Percent = Annotated[float, Strict(), Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+def _plausible(value: Any) -> Any:
+    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        raise ValueError(f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return value
+
+
+def _no_number(value: Any) -> Any:
+    """Numbers are not taken for seconds since 1970."""
+    if isinstance(value, (int, float)):
+        raise ValueError("a date or time is written as in ISO 8601")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_plausible)]
+Day = Annotated[date, BeforeValidator(_no_number), AfterValidator(_plausible)]
+
+
+class Document(BaseModel):
+    """A frozen document; unknown fields are refused so that a misspelt one is not silently lost."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class PersonDocument(Document):
+    id: Id
+    name: Text
+    email: Text | None = None
+
+    def value(self) -> Person:
+        return Person(self.id, self.name, self.email)
+
+
+def invalid(error: ValidationError, within: str = "") -> InvalidInputError:
+    """The first thing that pydantic found wrong, as a field path and a reason."""
+    first = error.errors(include_url=False)[0]
+    tags = {"task.update", "project.update", "milestone.complete", "plan", "clock"}
+    path = [part for n, part in enumerate(first["loc"]) if not (n == 0 and not within and part in tags)]
+    if path and path[-1] in ("int", "str", "date", "datetime"):
+        path.pop()
+    field = within
+    for part in path:
+        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
+    if first["type"].startswith("union_tag"):
+        return InvalidInputError(f"{field}.kind" if field else "kind", first["msg"])
+    if first["type"] == "missing":
+        return InvalidInputError(field, "is missing")
+    given = first.get("input")
+    shown = f"; got {given!r}"[:200] if isinstance(given, (str, int, float, bool)) else ""
+    return InvalidInputError(field or "document", first["msg"].removeprefix("Value error, ") + shown)

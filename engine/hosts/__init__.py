@@ -1,0 +1,1 @@
+"""At home in a host: its transactions joined, its sessions watched."""

@@ -1,0 +1,69 @@
+"""Joining the host's transaction: changes through its session, signals only once it has committed.
+
+A host's SQLModel or SQLAlchemy session is used as it is; an async host calls through `AsyncSession.run_sync`. What was
+applied within a savepoint that is rolled back is forgotten with it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session, SessionTransaction
+
+from chainbell.engine.changes.unit_of_work import Applied, UnitOfWork
+from chainbell.storage import projects
+
+Announce = Callable[[UnitOfWork, Iterable[Applied]], None]
+
+PENDING = "chainbell_pending"
+"""Where a session's `info` keeps what waits for its commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What to do after the commit, and the savepoints within which it was applied."""
+
+    announce: Announce
+    unit: UnitOfWork
+    applied: list[Applied]
+    savepoints: tuple[SessionTransaction, ...]
+
+
+def joined_connection(session: Session | Connection) -> Connection:
+    """The connection of the host's transaction, ready to write.
+
+    On SQLite a transaction that has only read cannot become a writer once another has written, so the write lock is
+    taken before anything is read.
+    """
+    connection = session if isinstance(session, Connection) else session.connection()
+    if connection.dialect.name == "sqlite":
+        projects.begin_writing(connection)
+    return connection
+
+
+def wait_for_commit(session: Session, announce: Announce, unit: UnitOfWork, applied: list[Applied]) -> None:
+    """Announces when the host commits; forgets when it rolls back."""
+    waiting: list[_Waiting] | None = session.info.get(PENDING)
+    if waiting is None:
+        waiting = session.info[PENDING] = []
+        event.listen(session, "after_commit", _committed)
+        event.listen(session, "after_soft_rollback", _rolled_back)
+    savepoints = []
+    current = session.get_nested_transaction()
+    while current is not None and current.nested:
+        savepoints.append(current)
+        current = current.parent
+    waiting.append(_Waiting(announce, unit, applied, tuple(savepoints)))
+
+
+def _committed(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # a savepoint was released; the transaction goes on
+    waiting, session.info[PENDING] = session.info[PENDING], []
+    for one in waiting:
+        one.announce(one.unit, one.applied)
+
+
+def _rolled_back(session: Session, ended: SessionTransaction) -> None:
+    kept = [one for one in session.info[PENDING] if ended.nested and ended not in one.savepoints]
+    session.info[PENDING] = kept

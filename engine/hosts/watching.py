@@ -1,0 +1,82 @@
+"""Watching a host's sessions: edits of chainbell's own rows become changes, in the same flush and transaction.
+
+A host that sets `task.status = "Completed"` on a `TaskRow` through its ORM session gets what `engine.apply` would have
+done: the edit is taken back from the flush and applied as a change, which writes the row with all that follows from it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Session
+
+from chainbell.engine.documents.change import Change, read_change
+from chainbell.engine.errors import InvalidInputError
+from chainbell.storage.tables import MilestoneRow, ProjectRow, TaskRow
+
+BY = "chainbell_by"
+"""Where a session's `info` may name the person behind its edits: `{"id": 1, "name": ".."}`."""
+REPORTED: dict[type[Any], dict[str, str]] = {
+    TaskRow: {"status": "status", "remaining": "remainingDuration", "percent": "percentComplete"},
+    ProjectRow: {"status": "status"},
+    MilestoneRow: {"achieved_at": "at"},
+}
+"""By kind of row, the columns that a host may edit, and the fields of the change that they become."""
+
+
+def watch(sessions: Any, apply: Callable[[list[Change], Session], Any], now: Callable[[], datetime]) -> None:
+    """Listens to a session, a session class or a sessionmaker; `apply` takes the changes of one flush."""
+
+    def before_flush(session: Session, _context: Any, _instances: Any) -> None:
+        changes: list[Change] = []
+        edited: list[Any] = []
+        for row in sorted(session.dirty, key=_order):
+            edits = _edits(row)
+            if edits:
+                changes.append(_change(session, row, edits, now()))
+                edited.append(row)
+        for row in edited:
+            session.expire(row)  # the change below writes it
+        if changes:
+            apply(changes, session)
+
+    event.listen(sessions, "before_flush", before_flush)
+
+
+def _order(row: Any) -> tuple[int, str]:
+    """Projects before tasks before milestones, so that one flush gives one order of events."""
+    kinds = (ProjectRow, TaskRow, MilestoneRow)
+    return (kinds.index(type(row)) if type(row) in kinds else len(kinds), str(inspect(row).identity))
+
+
+def _edits(row: Any) -> dict[str, Any]:
+    """The new values of the columns that were edited; raises InvalidInputError for one that only a plan may change."""
+    allowed = REPORTED.get(type(row))
+    if allowed is None:
+        return {}
+    edits = {}
+    for attribute in inspect(row).attrs:
+        if attribute.history.has_changes():
+            if attribute.key not in allowed:
+                raise InvalidInputError(attribute.key, "belongs to the baseline: load a plan to change it")
+            edits[allowed[attribute.key]] = attribute.value
+    return edits
+
+
+def _change(session: Session, row: Any, edits: dict[str, Any], now: datetime) -> Change:
+    document: dict[str, Any] = {"at": now.isoformat(), **edits}
+    if BY in session.info:
+        document["by"] = session.info[BY]
+    if isinstance(row, ProjectRow):
+        return read_change(document | {"kind": "project.update", "projectId": row.id, "accountId": row.account_id})
+    with session.no_autoflush:
+        project = session.get(ProjectRow, row.project_key)
+    if project is None:
+        raise InvalidInputError("projectId", "the row belongs to no project")
+    document |= {"projectId": project.id, "accountId": project.account_id}
+    if isinstance(row, TaskRow):
+        return read_change(document | {"kind": "task.update", "taskId": row.id})
+    if isinstance(document["at"], datetime):
+        document["at"] = document["at"].isoformat()
+    return read_change(document | {"kind": "milestone.complete", "milestoneId": row.id})

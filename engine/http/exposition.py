@@ -1,0 +1,38 @@
+"""What Prometheus gets: the process's own counts, and what the database says when it is asked."""
+
+from collections.abc import Sequence
+
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from chainbell.engine.engine import Engine
+from chainbell.storage import Webhook
+
+MOST_ENDPOINTS = 100
+"""How many endpoints have labels of their own: those that have been failing for longest."""
+
+
+def _tell_failing(engine: Engine, webhooks: Sequence[Webhook]) -> None:
+    failing = [(webhook.failing_since, webhook) for webhook in webhooks if webhook.failing_since is not None]
+    gauge = engine.core.metrics.failing
+    gauge.clear()
+    for since, webhook in sorted(failing, key=lambda one: one[0])[:MOST_ENDPOINTS]:
+        state = "active" if webhook.is_active else "inactive"
+        gauge.labels(webhook.id, state).set((engine.now() - since).total_seconds())
+
+
+def exposition(engine: Engine) -> tuple[bytes, str]:
+    """The metrics in Prometheus' text format, with its content type."""
+    metrics = engine.core.metrics
+    metrics.oldest_due.set(engine.portfolio.oldest_due().total_seconds())
+    for name, count in engine.portfolio.statistics().items():
+        kind, _, state = name.partition("_")
+        gauge = metrics.projects if kind == "projects" else metrics.deliveries
+        gauge.labels(state).set(count)
+    webhooks = engine.portfolio.webhooks()
+    _tell_failing(engine, webhooks)
+    states = {"active": 0, "failing": 0, "inactive": 0}
+    for webhook in webhooks:
+        states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1
+    for state, count in states.items():
+        metrics.webhooks.labels(state).set(count)
+    return generate_latest(metrics.registry), CONTENT_TYPE_LATEST

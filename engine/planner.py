@@ -1,0 +1,85 @@
+"""Plan documents planned: by `rules/planning/`, with OR-Tools' CP-SAT for optimal levelling (`chainbell[cp-sat]`)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from chainbell.engine.documents.plan import PlanDocument
+from chainbell.engine.documents.plan_values import plan_values
+from chainbell.engine.errors import InvalidInputError
+from chainbell.rules import FieldError, HostId, LevellingError, LinkType, Network, Project, Task
+from chainbell.rules.planning import planning
+from chainbell.rules.planning.levelling import Demand
+from chainbell.rules.planning.planning import Planned
+from chainbell.rules.planning.schedule import release
+
+EFFORT = 20.0
+"""How long the solver looks for a better schedule, in its own deterministic time: about as many seconds, but the same
+work, and so the same schedule, however busy the machine is."""
+STEPS = 480
+"""Parts of a working day that the solver counts in: minutes of eight hours."""
+
+
+def plan_project(document: PlanDocument, at: datetime) -> Planned:
+    """The project that a plan document describes, loaded at this instant, with what had to be derived for it.
+
+    Remaining durations of work under way count from the plan's `statusDate`, from the instant of loading without one.
+    Raises InvalidInputError naming field and reason.
+    """
+    plan = plan_values(document, at)
+    try:
+        return planning.plan_project(plan, optimal_ranks)
+    except FieldError as error:
+        raise InvalidInputError(error.field, error.reason) from None
+
+
+def project_of(document: PlanDocument, at: datetime) -> Project:
+    """The project that a plan document describes, baseline 1; raises InvalidInputError naming field and reason."""
+    return plan_project(document, at).project
+
+
+def optimal_ranks(
+    tasks: Sequence[Task],
+    network: Network,
+    demands: Sequence[Demand],
+    capacities: Demand,
+    releases: Mapping[HostId, float],
+) -> list[float]:
+    """By task position, the start in a schedule of least duration; for the serial scheme to follow as its ranks.
+
+    Durations and lags count in minutes of an eight-hour day. Raises InvalidInputError without OR-Tools, LevellingError
+    where no schedule was found within EFFORT.
+    """
+    try:
+        from ortools.sat.python import cp_model
+    except ImportError:
+        raise InvalidInputError("planning.levelling", "cp-sat needs OR-Tools: install chainbell[cp-sat]") from None
+    model = cp_model.CpModel()
+    lengths = [round(task.duration * STEPS) for task in tasks]
+    earliest = [round(release(task, network, releases) * STEPS) for task in tasks]
+    horizon = max(earliest, default=0) + sum(lengths) + sum(max(0, round(link.lag * STEPS)) for link in network.links)
+    starts = [model.new_int_var(begin, horizon, f"s{n}") for n, begin in enumerate(earliest)]
+    intervals = [
+        model.new_fixed_size_interval_var(start, length, f"i{n}")
+        for n, (start, length) in enumerate(zip(starts, lengths, strict=True))
+    ]
+    for position in network.order:
+        for other, kind, lag in network.predecessors[position]:
+            left = starts[other] + (lengths[other] if kind in (LinkType.FS, LinkType.FF) else 0) + round(lag * STEPS)
+            right = starts[position] + (0 if kind in (LinkType.FS, LinkType.SS) else lengths[position])
+            model.add(left <= right)
+    for resource, capacity in capacities.items():
+        users = [position for position, demand in enumerate(demands) if demand.get(resource)]
+        if users:
+            wanted = [round(demands[position][resource] * 1000) for position in users]
+            model.add_cumulative([intervals[position] for position in users], wanted, round(capacity * 1000))
+    end = model.new_int_var(0, horizon, "end")
+    for start, length in zip(starts, lengths, strict=True):
+        model.add(end >= start + length)
+    model.minimize(end)
+    solver = cp_model.CpSolver()
+    solver.parameters.max_deterministic_time = EFFORT
+    solver.parameters.num_workers = 1  # one worker and a fixed seed: the same plan gives the same schedule
+    solver.parameters.random_seed = 1
+    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        raise LevellingError("planning.levelling", "CP-SAT found no schedule in time")
+    return [float(solver.value(start)) for start in starts]

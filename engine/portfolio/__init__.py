@@ -1,0 +1,1 @@
+"""What concerns all projects: re-evaluation in batches, retention, erasure, statistics."""

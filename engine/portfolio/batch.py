@@ -1,0 +1,219 @@
+"""The batch job: time passes for a whole portfolio, in chunks, on one process, several, or a Dask cluster.
+
+A chunk is read in one snapshot, evaluated in memory, and written in one short transaction; what another writer has
+changed meanwhile is done again by itself. A project that has been evaluated at the instant asked for, or later, is
+left out, so a run that was killed goes on where it stopped and a second run adds nothing.
+"""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any
+
+from chainbell.engine.changes.unit_of_work import UnitOfWork
+from chainbell.engine.errors import EvaluationError, InvalidInputError
+from chainbell.rules import Event, HostId, Rule
+from chainbell.storage import Database, history, is_passing, projects
+from chainbell.storage.snapshots import Snapshots
+
+CHUNK = 200
+"""Projects that are read, evaluated and written together."""
+WAITING_CHUNKS = 4
+"""Chunks a worker that are handed out ahead: enough to keep it busy, few enough to keep memory flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every chunk of a run has in common; it travels to workers, so its rules are importable functions."""
+
+    database_url: str
+    as_of: datetime
+    rules: tuple[Rule, ...]
+    now: datetime
+    dry_run: bool = False
+    database: Database | None = None
+    """Open already, for a job that stays in its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """What one chunk came to; `refused` names projects that cannot be evaluated, with the reason."""
+
+    projects: int
+    events: tuple[Event, ...]
+    refused: tuple[tuple[HostId, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a run came to; in a dry run `events` are those that would have fired, and nothing is kept."""
+
+    projects: int
+    events: int
+    refused: tuple[tuple[HostId, str], ...]
+    dry_run: bool = False
+
+
+Submit = Callable[[Job, list[int]], "Future[ChunkReport]"]
+
+
+def evaluate_chunk(job: Job, keys: Sequence[int]) -> ChunkReport:
+    """Evaluates these projects as of the job's instant and writes what changed; runs in any process."""
+    with _without_cyclic_collection():
+        return _evaluate_chunk(job.database or _database(job.database_url), job, keys)
+
+
+@contextmanager
+def _without_cyclic_collection() -> Iterator[None]:
+    """A chunk is millions of small tuples without a cycle among them: looking for cycles would take half the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
+    """The chunk together; where anything of it cannot be read or written, one project at a time."""
+    try:
+        return _evaluate_together(database, job, keys)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        if len(keys) == 1:
+            return ChunkReport(1, (), ((_project_id(database, keys[0]), f"{type(error).__name__}: {error}"),))
+    alone = [_evaluate_chunk(database, job, [key]) for key in keys]
+    return ChunkReport(
+        sum(report.projects for report in alone),
+        tuple(event for report in alone for event in report.events),
+        tuple(one for report in alone for one in report.refused),
+    )
+
+
+def _project_id(database: Database, key: int) -> HostId:
+    with database.read() as connection:
+        return projects.id_of(connection, key)
+
+
+def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
+    refused: list[tuple[HostId, str]] = []
+    fired: list[Event] = []
+    with database.read() as connection:
+        stored = projects.read_many(connection, keys, history.last_points(connection, keys))
+        unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
+        unit.take(stored)
+        for one in stored:
+            try:
+                fired += unit.reevaluate(one.key, job.as_of).events
+            except (InvalidInputError, EvaluationError) as error:
+                refused.append((one.project.id, error.reason))
+    if job.dry_run:
+        return ChunkReport(len(stored), tuple(fired), tuple(refused))
+    with database.write() as connection:
+        current = projects.versions(connection, keys, lock=True)
+        changed = unit.forget_changed(current)
+        unit.flush(connection)
+        fired = unit.written_events()
+    for key in changed:
+        alone = _evaluate_one(database, job, key)
+        fired += alone.events
+        refused += alone.refused
+    return ChunkReport(len(stored), tuple(fired), tuple(refused))
+
+
+def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
+    """A project that somebody changed between our read and our write, under its lock; nothing if it is gone."""
+    with database.write() as connection:
+        unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
+        try:
+            fired = unit.reevaluate(key, job.as_of).events
+        except LookupError:
+            return ChunkReport(0, ())
+        except (InvalidInputError, EvaluationError) as error:
+            return ChunkReport(1, (), ((projects.id_of(connection, key), error.reason),))
+        unit.flush()
+    return ChunkReport(1, fired)
+
+
+@lru_cache(maxsize=4)
+def _database(url: str) -> Database:
+    """One open database a process."""
+    return Database(url)
+
+
+def run(
+    job: Job,
+    chunks: Iterator[list[int]],
+    on_chunk: Callable[[ChunkReport], None],
+    *,
+    workers: int = 1,
+    dask: str | None = None,
+) -> BatchReport:
+    """Runs all chunks, handing out a few ahead of those that have come back; `on_chunk` hears of each.
+
+    Raises InvalidInputError for a Dask cluster that is not there.
+    """
+    counted, fired = 0, 0
+    refused: list[tuple[HostId, str]] = []
+    with _submitting(workers, dask) as (submit, ahead):
+        pending: set[Future[ChunkReport]] = set()
+        while True:
+            pending |= {submit(job, keys) for keys in islice(chunks, max(0, ahead - len(pending)))}
+            if not pending:
+                return BatchReport(counted, fired, tuple(refused), job.dry_run)
+            done, pending = _first_done(pending)
+            for future in done:
+                report: ChunkReport = future.result()
+                counted += report.projects
+                fired += len(report.events)
+                refused += report.refused
+                on_chunk(report)
+
+
+def _first_done(pending: set[Any]) -> tuple[set[Any], set[Any]]:
+    done = {future for future in pending if future.done()}
+    if done:
+        return done, pending - done
+    if all(isinstance(future, Future) for future in pending):
+        finished = wait(pending, return_when=FIRST_COMPLETED)
+        return set(finished.done), set(finished.not_done)
+    from distributed import wait as wait_on_dask
+
+    finished = wait_on_dask(pending, return_when=FIRST_COMPLETED)
+    return set(finished.done), set(finished.not_done)
+
+
+@contextmanager
+def _submitting(workers: int, dask: str | None) -> Iterator[tuple[Callable[[Job, list[int]], Any], int]]:
+    """How a chunk is handed out, and how many at a time: to this process, to others, or to a cluster."""
+    if dask is not None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise InvalidInputError("dask", "needs the extra: install chainbell[dask]") from None
+        try:
+            client = Client(dask, timeout=30)
+        except (OSError, ValueError) as error:
+            raise InvalidInputError("dask", f"no cluster at {dask}: {error}") from None
+        with client:
+            ahead = WAITING_CHUNKS * max(1, sum(client.nthreads().values()))
+            yield lambda job, keys: client.submit(evaluate_chunk, job, keys, pure=False), ahead
+    elif workers > 1:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield lambda job, keys: pool.submit(evaluate_chunk, job, keys), WAITING_CHUNKS * workers
+    else:
+        yield _at_once, 1
+
+
+def _at_once(job: Job, keys: list[int]) -> "Future[ChunkReport]":
+    future: Future[ChunkReport] = Future()
+    future.set_result(evaluate_chunk(job, keys))
+    return future

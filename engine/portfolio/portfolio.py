@@ -1,0 +1,124 @@
+"""What concerns all projects: the batch job, retention, erasure, statistics."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from chainbell.engine.changes.unit_of_work import MOST_AHEAD
+from chainbell.engine.core import Core
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.logs import log
+from chainbell.engine.portfolio import erasure
+from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Job
+from chainbell.engine.portfolio.batch import run as run_batch
+from chainbell.engine.portfolio.erasure import Retention
+from chainbell.rules import HostId
+from chainbell.storage import Webhook, outbox
+from chainbell.storage import projects as store
+from chainbell.storage import webhooks as registrations
+
+
+class Portfolio:
+    """`engine.portfolio`: looks after the projects of all accounts."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def reevaluate(
+        self,
+        as_of: datetime | None = None,
+        *,
+        accounts: Sequence[HostId] | None = None,
+        projects: Sequence[HostId] | None = None,
+        workers: int = 1,
+        dask: str | None = None,
+        dry_run: bool = False,
+        on_chunk: Callable[[ChunkReport], None] = lambda report: None,
+    ) -> BatchReport:
+        """Lets time pass for all Active projects, or those named: as of now, or of an instant.
+
+        An instant more than a day ahead of the clock is a dry run: what would fire is told, nothing is kept.
+
+        `workers` are processes on this machine, `dask` is the address of a cluster (PostgreSQL only). Projects already
+        evaluated at that instant are left out, so a second run adds nothing. `on_chunk` hears of each chunk written.
+        Raises InvalidInputError naming the argument.
+        """
+        at = as_of or self._core.now()
+        if at.tzinfo is None:
+            raise InvalidInputError("asOf", "an instant needs a time zone")
+        if workers < 1:
+            raise InvalidInputError("workers", f"{workers} is less than 1")
+        if self._core.database.url.database in (None, "", ":memory:") and (workers > 1 or dask):
+            raise InvalidInputError("workers", "a database in memory belongs to one process")
+        if self._core.database.is_sqlite and dask:
+            raise InvalidInputError("dask", "a cluster needs PostgreSQL: a SQLite file belongs to one machine")
+        now = self._core.now()
+        dry_run = dry_run or at > now + MOST_AHEAD
+        job = Job(self._core.database.url.render_as_string(hide_password=False), at, self._core.rules, now, dry_run)
+        if workers == 1 and dask is None:
+            job = replace(job, database=self._core.database)
+
+        def announce(report: ChunkReport) -> None:
+            for project_id, reason in report.refused:
+                log.error("chainbell.evaluation_refused", project_id=project_id, reason=reason)
+            if not dry_run:
+                self._core.announce(list(report.events))
+            on_chunk(report)
+
+        return run_batch(job, self._chunks(at, accounts, projects), announce, workers=workers, dask=dask)
+
+    def count_to_reevaluate(
+        self, as_of: datetime, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
+    ) -> int:
+        """How many projects `reevaluate` would look at."""
+        with self._core.database.read() as connection:
+            return store.count_to_evaluate(connection, as_of, accounts, projects)
+
+    def _chunks(
+        self, as_of: datetime, accounts: Sequence[HostId] | None, project_ids: Sequence[HostId] | None
+    ) -> Iterator[list[int]]:
+        last = -1
+        while True:
+            with self._core.database.read() as connection:
+                keys = store.keys_to_evaluate(connection, as_of, last, CHUNK, accounts, project_ids)
+            if not keys:
+                return
+            yield keys
+            last = keys[-1]
+
+    def accounts(self, *, but: Collection[HostId] = ()) -> list[HostId]:
+        """The accounts that have projects, those in `but` left out."""
+        with self._core.database.read() as connection:
+            return [account for account in store.accounts(connection) if account not in but]
+
+    def retain(self, limits: Retention | None = None) -> int:
+        """Deletes what is older than the limits, in small transactions; returns how many rows went."""
+        return erasure.expire(self._core.database, limits or Retention(), self._core.now())
+
+    def erase_account(self, account: HostId) -> int:
+        """Deletes everything that an account has; returns how many projects and rows of its own went."""
+        return erasure.erase_account(self._core.database, account)
+
+    def erase_person(self, account: HostId, person: HostId) -> int:
+        """Removes a person from everything that is kept of an account; returns how many rows named them."""
+        return erasure.erase_person(self._core.database, account, person)
+
+    def statistics(self) -> dict[str, int]:
+        """Counts for a glance: projects by status, deliveries by state."""
+        with self._core.database.read() as connection:
+            projects = store.count_by_status(connection)
+            deliveries = outbox.count_by_state(connection)
+        counts = {f"projects_{status.lower()}": count for status, count in sorted(projects.items())}
+        return counts | {f"deliveries_{state}": count for state, count in sorted(deliveries.items())}
+
+    def webhooks(self) -> list[Webhook]:
+        """The registrations of all accounts, oldest first."""
+        with self._core.database.read() as connection:
+            return registrations.webhooks(connection)
+
+    def oldest_due(self) -> timedelta:
+        """For how long the delivery that waits longest has been due, whoever waits for it."""
+        now = self._core.now()
+        with self._core.database.read() as connection:
+            oldest = outbox.oldest_due(connection, now)
+        return timedelta() if oldest is None else now - oldest.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""Reading: the state of projects, their baselines, events and why they fired."""

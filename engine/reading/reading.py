@@ -1,0 +1,86 @@
+"""Reading: events, state, baselines."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainbell.engine.core import Core
+from chainbell.engine.errors import InvalidInputError, NotFoundError
+from chainbell.engine.reading.baselines import Baseline, baselines_of
+from chainbell.engine.reading.report import FeverPoint, ProjectReport, report
+from chainbell.rules import CalendarRangeError, Event, HostId
+from chainbell.rules.ids import decode_host_id
+from chainbell.storage import (
+    AmbiguousProjectError,
+    events,
+    history,
+)
+from chainbell.storage import projects as store
+
+
+class Reading:
+    """Reads what is kept."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def events(
+        self,
+        project: HostId | None = None,
+        *,
+        account: HostId | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> list[Event]:
+        """Kept events, oldest first; with a limit the newest of them."""
+        with self._core.database.read() as connection:
+            return events.find_events(connection, account_id=account, project_id=project, name=name, limit=limit)
+
+    def event(self, event_id: str, *, account: HostId | None = None) -> Event:
+        """One kept event with its `why`; raises NotFoundError if there is none of this id, or not of this account."""
+        with self._core.database.read() as connection:
+            found = events.find_event(connection, event_id)
+        if found is None or (account is not None and found.account_id != account):
+            raise NotFoundError("event", f"there is no event {event_id!r}")
+        return found
+
+    def status(self, project: HostId, *, account: HostId | None = None, as_of: datetime | None = None) -> ProjectReport:
+        """The state of a project at `as_of`; by default at its last evaluation, before any at its start."""
+        with self._core.database.read() as connection:
+            key = self._project_key(connection, project, account)
+            stored = store.read(connection, key).project
+            trail = tuple(FeverPoint(**point) for point in history.fever_points(connection, key))
+        at = as_of or stored.evaluated_at or stored.calendar.opening(stored.start_date)
+        if at.tzinfo is None:
+            raise InvalidInputError("asOf", "an instant needs a time zone")
+        try:
+            return report(stored, at, trail)
+        except (CalendarRangeError, OverflowError) as error:
+            raise InvalidInputError("asOf", f"the forecast leaves all dates: {error}") from None
+
+    def baselines(self, project: HostId, *, account: HostId | None = None) -> list[Baseline]:
+        """Every baseline of a project, the first one first, each with what it changed."""
+        with self._core.database.read() as connection:
+            kept = history.baselines(connection, self._project_key(connection, project, account))
+        return baselines_of(kept)
+
+    def _project_key(self, connection: Connection, project: HostId, account: HostId | None) -> int:
+        try:
+            located = store.locate(connection, project, account)
+        except AmbiguousProjectError:
+            raise InvalidInputError("account", f"several accounts have a project {project!r}; name one") from None
+        if located is None:
+            raise NotFoundError("projectId", f"there is no project {project!r}")
+        return located.key
+
+    def resolve_project_id(self, text: str) -> HostId:
+        """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""
+        candidates: list[HostId] = [decode_host_id(text), text]
+        with self._core.database.read() as connection:
+            for candidate in candidates:
+                try:
+                    if store.locate(connection, candidate, None) is not None:
+                        return candidate
+                except AmbiguousProjectError:
+                    return candidate
+        raise InvalidInputError("projectId", f"there is no project {text!r}")

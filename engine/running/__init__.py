@@ -1,0 +1,1 @@
+"""What runs by itself: the dispatcher, and housekeeping by the clock."""

@@ -1,0 +1,257 @@
+"""Webhooks: registered, changed, rotated, tested, listed, sent to again; the account is always named."""
+
+import builtins
+import secrets as token_source
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from chainbell.delivery import Dispatcher, check_headers, check_url, compose, message_id
+from chainbell.delivery.attempt import trusting
+from chainbell.engine.core import Core
+from chainbell.engine.errors import InvalidInputError, NotFoundError
+from chainbell.rules import Event, FieldError, HostId
+from chainbell.storage import Attempt, NewDelivery, Webhook, outbox, resending
+from chainbell.storage import webhooks as store
+
+OVERLAP = timedelta(hours=24)
+"""How long the old secret signs beside the new one after a rotation."""
+LONGEST_OVERLAP = timedelta(days=30)
+RECOVERED_AT_ONCE = 500
+"""Deliveries that are made due in one transaction."""
+
+
+class Unchanged:
+    """What a field is given that stays as it is, where None would be a value."""
+
+
+UNCHANGED: Final = Unchanged()
+
+
+class Webhooks:
+    """`engine.webhooks`: every method names the account, and finds nothing that belongs to another one."""
+
+    def __init__(self, core: Core, dispatcher: Callable[[], Dispatcher]) -> None:
+        self._core = core
+        self._dispatcher = dispatcher
+
+    def add(
+        self,
+        account: HostId,
+        url: str,
+        *,
+        name: str = "webhook",
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body_format: str = "compact",
+        is_active: bool = True,
+        retry_client_errors: bool = False,
+        ca_certificates: str | None = None,
+    ) -> tuple[Webhook, str]:
+        """Registers an endpoint, for all events unless some are named; returns it with its secret, shown this once.
+
+        `ca_certificates` (PEM) are what its TLS certificate is checked against instead of the public authorities.
+        Raises InvalidInputError for a URL or header that the guard refuses, an unknown event, an empty secret.
+        """
+        plain = token_source.token_urlsafe(32) if secret is None else secret
+        webhook = Webhook(
+            id="wh_" + uuid4().hex[:20],
+            account_id=account,
+            name=name,
+            url=url,
+            events=self._core.event_names if events is None else tuple(dict.fromkeys(events)),
+            sealed_secret=self._core.keys.seal(plain),
+            created_at=self._core.now(),
+            headers=dict(headers or {}),
+            body_format=body_format,
+            is_active=is_active,
+            retry_client_errors=retry_client_errors,
+            ca_certificates=ca_certificates,
+        )
+        self._check(webhook, plain)
+        with self._core.database.write() as connection:
+            store.add_webhook(connection, webhook)
+        return webhook, plain
+
+    def update(
+        self,
+        account: HostId,
+        webhook_id: str,
+        *,
+        name: str | None = None,
+        url: str | None = None,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body_format: str | None = None,
+        is_active: bool | None = None,
+        retry_client_errors: bool | None = None,
+        ca_certificates: str | Unchanged | None = UNCHANGED,
+    ) -> Webhook:
+        """Changes what is given and nothing else; `ca_certificates=None` goes back to the public authorities.
+
+        A new secret replaces the old one at once; `rotate` lets both sign for a while. Raises NotFoundError,
+        InvalidInputError.
+        """
+        given: dict[str, Any] = {
+            "name": name,
+            "url": url,
+            "events": None if events is None else tuple(dict.fromkeys(events)),
+            "headers": None if headers is None else dict(headers),
+            "body_format": body_format,
+            "is_active": is_active,
+            "retry_client_errors": retry_client_errors,
+        }
+        changes = {field: value for field, value in given.items() if value is not None}
+        if not isinstance(ca_certificates, Unchanged):
+            changes["ca_certificates"] = ca_certificates
+        current = self.get(account, webhook_id)
+        self._check(replace(current, **changes), "unchanged" if secret is None else secret)
+        columns = {field: list(value) if field == "events" else value for field, value in changes.items()}
+        if secret is not None:
+            columns |= {"secret": self._core.keys.seal(secret), "previous_secret": None, "previous_until": None}
+        if is_active:
+            columns |= {"failing_since": None, "deactivation": None}
+        if columns:
+            self._change(webhook_id, columns)
+        if is_active:
+            self._core.signals.have_enqueued()
+        return self.get(account, webhook_id)
+
+    def pause(self, account: HostId, webhook_id: str) -> Webhook:
+        """Holds the webhook's deliveries; new ones are still made."""
+        return self.update(account, webhook_id, is_active=False)
+
+    def resume(self, account: HostId, webhook_id: str) -> Webhook:
+        """Releases what was held."""
+        return self.update(account, webhook_id, is_active=True)
+
+    def rotate(
+        self, account: HostId, webhook_id: str, *, secret: str | None = None, overlap: timedelta = OVERLAP
+    ) -> str:
+        """A new secret that signs at once, given or generated; for the overlap the old one signs as well."""
+        current = self.get(account, webhook_id)
+        plain = token_source.token_urlsafe(32) if secret is None else secret
+        self._check(current, plain)
+        if not timedelta() <= overlap <= LONGEST_OVERLAP:
+            raise InvalidInputError("overlap", f"{overlap} is not within 0 and 30 days")
+        columns = {
+            "secret": self._core.keys.seal(plain),
+            "previous_secret": current.sealed_secret,
+            "previous_until": self._core.now() + overlap,
+        }
+        self._change(webhook_id, columns)
+        return plain
+
+    def delete(self, account: HostId, webhook_id: str) -> None:
+        """Deletes a registration with its deliveries and their log."""
+        self.get(account, webhook_id)
+        with self._core.database.write() as connection:
+            store.delete_webhook(connection, webhook_id)
+
+    def list(self, account: HostId) -> builtins.list[Webhook]:
+        """The registrations of an account, oldest first."""
+        with self._core.database.read() as connection:
+            return store.webhooks(connection, account)
+
+    def get(self, account: HostId, webhook_id: str) -> Webhook:
+        """One registration; raises NotFoundError if the account has none of this id."""
+        with self._core.database.read() as connection:
+            found = store.find_webhook(connection, webhook_id)
+        if found is None or found.account_id != account:
+            raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
+        return found
+
+    def backlog(self, account: HostId, webhook_id: str) -> dict[str, int]:
+        """How many deliveries of one webhook are pending, failed, expired."""
+        self.get(account, webhook_id)
+        with self._core.database.read() as connection:
+            return outbox.backlog(connection, webhook_id)
+
+    def log(
+        self,
+        account: HostId,
+        webhook_id: str,
+        limit: int = 50,
+        *,
+        skip: int = 0,
+        succeeded: bool | None = None,
+        event: str | None = None,
+    ) -> builtins.list[Attempt]:
+        """The attempts of one webhook, newest first, of one result or one event only where these are given."""
+        self.get(account, webhook_id)
+        with self._core.database.read() as connection:
+            return store.attempt_log(connection, webhook_id, limit, skip=skip, succeeded=succeeded, event=event)
+
+    def resend(self, account: HostId, webhook_id: str, delivery_id: str) -> None:
+        """Makes a finished delivery due now, with all its tries; raises NotFoundError for one that is not there."""
+        self.get(account, webhook_id)
+        with self._core.database.write() as connection:
+            if not resending.send_again(connection, webhook_id, delivery_id, self._core.now()):
+                raise NotFoundError("logId", "there is no finished delivery of this id")
+        self._core.signals.have_enqueued()
+
+    def recover(self, account: HostId, webhook_id: str, since: datetime) -> int:
+        """Makes every failed delivery from `since` on due again, in small transactions; how many. May be repeated."""
+        if since.tzinfo is None:
+            raise InvalidInputError("since", "an instant needs a time zone")
+        self.get(account, webhook_id)
+        total = 0
+        while True:
+            with self._core.database.write() as connection:
+                count = resending.recover(connection, webhook_id, since, self._core.now(), RECOVERED_AT_ONCE)
+            total += count
+            if count < RECOVERED_AT_ONCE:
+                break
+        if total:
+            self._core.signals.have_enqueued()
+        return total
+
+    async def test(
+        self, account: HostId, webhook_id: str, event: str, data: Mapping[str, Any] | None = None
+    ) -> Attempt:
+        """Delivers a test event at once, paused or not, and returns its attempt as the log keeps it."""
+        webhook = self.get(account, webhook_id)
+        self._check(replace(webhook, events=(event,)), "unchanged")
+        now = self._core.now()
+        test = Event(f"test-{uuid4()}", event, account, "test", "test", now, dict(data or {"test": True}), {})
+        delivery = message_id(test.id, now, webhook.id)
+        body = compose(test, webhook.id, webhook.body_format)
+        return await self._dispatcher().deliver(NewDelivery(delivery, webhook.id, None, event, body))
+
+    def account_of(self, webhook_id: str) -> HostId:
+        """Whose webhook this is, for those who run chainbell for many accounts; raises NotFoundError."""
+        with self._core.database.read() as connection:
+            found = store.find_webhook(connection, webhook_id)
+        if found is None:
+            raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
+        return found.account_id
+
+    def _change(self, webhook_id: str, columns: dict[str, Any]) -> None:
+        with self._core.database.write() as connection:
+            if not store.change_webhook(connection, webhook_id, columns):
+                raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
+
+    def _check(self, webhook: Webhook, secret: str) -> None:
+        known = self._core.event_names
+        for number, event in enumerate(webhook.events):
+            if event not in known:
+                raise InvalidInputError(f"events[{number}]", f"{event!r} is none of {', '.join(known)}")
+        if not webhook.events:
+            raise InvalidInputError("events", "name at least one event")
+        if not webhook.name:
+            raise InvalidInputError("name", "is empty")
+        if secret == "":
+            raise InvalidInputError("secret", "is empty")
+        if webhook.body_format not in ("compact", "spaced"):
+            raise InvalidInputError("bodyFormat", f"{webhook.body_format!r} is neither 'compact' nor 'spaced'")
+        try:
+            check_url(webhook.url, self._core.delivery.guard)
+            check_headers(webhook.headers, self._core.delivery.header_prefix)
+            if webhook.ca_certificates is not None:
+                trusting(webhook.ca_certificates)
+        except FieldError as error:
+            raise InvalidInputError(error.field, error.reason) from None

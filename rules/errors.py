@@ -1,0 +1,58 @@
+"""The base of all errors, and what the rules refuse: always a field and a reason.
+
+ChainbellError
+├── FieldError                   a field and a reason
+│   ├── CalendarError            working days or hours that make no calendar
+│   ├── ZonePolicyError          zones that do not follow each other
+│   ├── NetworkError             tasks and links that form no network
+│   ├── PlanError                a plan whose parts do not fit together
+│   │   └── LevellingError       a demand on resources that no schedule can meet
+│   └── ReportError              a report that a project cannot take
+│       └── StaleReportError     one that is older than what is known already
+└── CalendarRangeError           a working day beyond all dates: no field is to blame for it
+"""
+
+
+class ChainbellError(Exception):
+    """The base of all errors that chainbell raises on purpose; `chainbell.engine.errors` draws the whole tree."""
+
+
+class FieldError(ChainbellError, ValueError):
+    """`field` is the path of what is wrong (`tasks[3].resources`), `reason` says why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class CalendarError(FieldError):
+    """Working days or hours that make no calendar."""
+
+
+class CalendarRangeError(ChainbellError, ValueError):
+    """A working day so far off that it has no date."""
+
+
+class ZonePolicyError(FieldError):
+    """Zones that do not follow each other."""
+
+
+class NetworkError(FieldError):
+    """Tasks and links that form no network."""
+
+
+class PlanError(FieldError):
+    """A plan whose parts do not fit together."""
+
+
+class LevellingError(PlanError):
+    """A demand on resources that no schedule can meet."""
+
+
+class ReportError(FieldError):
+    """A report that the project cannot take."""
+
+
+class StaleReportError(ReportError):
+    """A report older than what is already known of its subject."""

@@ -1,0 +1,239 @@
+"""Levelling: a schedule in which no resource is asked for more than it has, and who waits for whom because of it.
+
+A serial schedule-generation scheme (Kelley 1963; Kolisch, European Journal of Operational Research 90, 1996): tasks are
+taken one by one, each when all its predecessors are in, the most urgent by a priority rule first, and put at the
+earliest start at which its links and its resources allow it. The units of a resource are then followed from task to
+task (a resource flow, Artigues et al. 2003): where a task takes over units from one that it does not follow anyway,
+the two contend, and a resource link from the one to the other says so. The longest path through both kinds of links
+then reproduces the schedule, without gaps.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+
+from chainbell.rules.errors import LevellingError, NetworkError
+from chainbell.rules.forecast import earliest_start
+from chainbell.rules.ids import HostId, id_order
+from chainbell.rules.model import Link, LinkType, Network, Task
+from chainbell.rules.network import compile_network
+from chainbell.rules.planning.schedule import Schedule, release, schedule
+
+NOISE = 1e-9
+"""Units of a resource below which a demand is none, and working days below which two instants are one."""
+
+Demand = Mapping[HostId, float]
+"""Units wanted of each resource for as long as the task lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levelled:
+    """Start and finish by task position (coordinates), and the resource links that hold them apart."""
+
+    start: tuple[float, ...]
+    finish: tuple[float, ...]
+    links: tuple[Link, ...]
+
+
+Priority = Callable[[Schedule, int], float]
+PRIORITIES: dict[str, Priority] = {
+    "latest-finish": lambda dates, position: dates.late_finish[position],
+    "latest-start": lambda dates, position: dates.late_start[position],
+    "least-slack": lambda dates, position: dates.late_finish[position] - dates.finish[position],
+}
+"""Which of several tasks that could be scheduled goes first: the one for which the rule's figure is smallest, then the
+longer one, then by id."""
+
+
+def level(
+    tasks: Sequence[Task],
+    network: Network,
+    demands: Sequence[Demand],
+    capacities: Demand,
+    *,
+    releases: Mapping[HostId, float] | None = None,
+    priority: str = "latest-finish",
+    ranks: Sequence[float] | None = None,
+) -> Levelled:
+    """A schedule within all capacities. `demands` stand by task position; `ranks` by position replace the priority.
+
+    Raises LevellingError for a demand on an unknown resource or above its capacity.
+    """
+    _check(tasks, demands, capacities)
+    if ranks is None:
+        dates, rule = schedule(tasks, network, releases), PRIORITIES[priority]
+        ranks = [rule(dates, position) for position in range(len(tasks))]
+    held: tuple[Link, ...] = ()
+    while True:
+        start, finish = _serial_schedule(tasks, network, demands, capacities, releases or {}, ranks)
+        links = _resource_links(tasks, network, demands, capacities, start, finish)
+        try:
+            compile_network(tasks, (*network.links, *links))
+        except NetworkError:
+            more = _held_back(tasks, network, demands, start)
+            held = (*held, *more)
+            network = compile_network(tasks, (*network.links, *more))
+        else:
+            return Levelled(tuple(start), tuple(finish), (*held, *links))
+
+
+def _held_back(tasks: Sequence[Task], network: Network, demands: Sequence[Demand], start: list[float]) -> list[Link]:
+    """A link for each task that starts before its own predecessor, as FF, SF and negative lags allow.
+
+    Such a task may hand its resources on to what it follows, and the two would wait for each other. Where that happens
+    these tasks may not start before their predecessors any more.
+    """
+    return [
+        Link(tasks[other].id, tasks[position].id, LinkType.SS, 0.0, next(iter(demands[position] or demands[other]), 0))
+        for position in range(len(tasks))
+        for other in {edge[0] for edge in network.predecessors[position]}
+        if start[position] < start[other] - NOISE
+    ]
+
+
+def _serial_schedule(
+    tasks: Sequence[Task],
+    network: Network,
+    demands: Sequence[Demand],
+    capacities: Demand,
+    releases: Mapping[HostId, float],
+    ranks: Sequence[float],
+) -> tuple[list[float], list[float]]:
+    start, finish = [0.0] * len(tasks), [0.0] * len(tasks)
+    timelines = {resource: _Timeline(capacity) for resource, capacity in capacities.items()}
+    waiting = [len(edges) for edges in network.predecessors]
+
+    def rank(position: int) -> tuple[float, float, tuple[bool, int, str], int]:
+        return ranks[position], -tasks[position].duration, id_order(tasks[position].id), position
+
+    ready = [rank(position) for position, count in enumerate(waiting) if count == 0]
+    heapify(ready)
+    while ready:
+        position = heappop(ready)[-1]
+        task = tasks[position]
+        begin = earliest_start(
+            release(task, network, releases), task.duration, network.predecessors[position], start, finish
+        )
+        if task.duration > 0:
+            wanted = [(timelines[resource], units) for resource, units in demands[position].items() if units > NOISE]
+            begin = _first_fit(begin, task.duration, wanted)
+            for timeline, units in wanted:
+                timeline.take(begin, begin + task.duration, units)
+        start[position], finish[position] = begin, begin + task.duration
+        for after, _, _ in network.successors[position]:
+            waiting[after] -= 1
+            if waiting[after] == 0:
+                heappush(ready, rank(after))
+    return start, finish
+
+
+def _check(tasks: Sequence[Task], demands: Sequence[Demand], capacities: Demand) -> None:
+    for position, demand in enumerate(demands):
+        for resource, units in demand.items():
+            if resource not in capacities:
+                raise LevellingError(f"tasks[{position}].resources", f"there is no resource {resource!r}")
+            if units > capacities[resource] + NOISE and tasks[position].duration > 0:
+                raise LevellingError(
+                    f"tasks[{position}].resources",
+                    f"{units:g} units of {resource!r} are wanted, its capacity is {capacities[resource]:g}",
+                )
+
+
+class _Timeline:
+    """What is taken of one resource: `used[n]` units from `times[n]` to `times[n + 1]`."""
+
+    def __init__(self, capacity: float) -> None:
+        self.capacity = capacity
+        self.times = [0.0]
+        self.used = [0.0]
+
+    def conflict(self, begin: float, end: float, units: float) -> float | None:
+        """The end of the last stretch within [begin, end) that leaves too little; None if all of it leaves enough."""
+        first = max(0, bisect_right(self.times, begin + NOISE) - 1)
+        last = bisect_left(self.times, end - NOISE)
+        for number in range(last - 1, first - 1, -1):
+            if self.used[number] + units > self.capacity + NOISE:
+                return self.times[number + 1]
+        return None
+
+    def take(self, begin: float, end: float, units: float) -> None:
+        first, last = self._split(begin), self._split(end)
+        for number in range(first, last):
+            self.used[number] += units
+
+    def _split(self, at: float) -> int:
+        number = bisect_left(self.times, at - NOISE)
+        if number < len(self.times) and self.times[number] <= at + NOISE:
+            return number
+        self.times.insert(number, at)
+        self.used.insert(number, self.used[number - 1])
+        return number
+
+
+def _first_fit(begin: float, duration: float, wanted: list[tuple[_Timeline, float]]) -> float:
+    """The earliest start from `begin` on at which every resource has enough for the whole duration."""
+    moved = True
+    while moved:
+        moved = False
+        for timeline, units in wanted:
+            later = timeline.conflict(begin, begin + duration, units)
+            if later is not None:
+                begin, moved = later, True
+    return begin
+
+
+def _resource_links(
+    tasks: Sequence[Task],
+    network: Network,
+    demands: Sequence[Demand],
+    capacities: Demand,
+    start: list[float],
+    finish: list[float],
+) -> tuple[Link, ...]:
+    """Follows the units: a task takes them from those it follows anyway, else from those who have had them longest."""
+    behind = _finish_to_start_ancestors(network)
+    holders: dict[HostId, list[tuple[float, int, float]]] = {
+        resource: [(0.0, -1, capacity)] for resource, capacity in capacities.items()
+    }
+    by_start = sorted(range(len(tasks)), key=lambda p: (start[p], finish[p], id_order(tasks[p].id)))
+    links: dict[tuple[int, int], Link] = {}
+    for position in by_start:
+        if tasks[position].duration <= 0:
+            continue
+        for resource, units in demands[position].items():
+            wanted = units
+            kept: list[tuple[float, int, float]] = []
+            free: list[tuple[float, int, float]] = []
+            for held in holders[resource]:
+                (free if held[0] <= start[position] + NOISE else kept).append(held)
+            free.sort(key=lambda h: (h[1] >= 0 and not _follows(behind, position, h[1]), h[0], h[1]))
+            for freed_at, holder, amount in free:
+                taken = min(amount, wanted)
+                if taken > NOISE:
+                    wanted -= taken
+                    if holder >= 0 and not _follows(behind, position, holder):
+                        links.setdefault(
+                            (holder, position),
+                            Link(tasks[holder].id, tasks[position].id, LinkType.FS, 0.0, resource),
+                        )
+                if amount - taken > NOISE:
+                    kept.append((freed_at, holder, amount - taken))
+            if units > NOISE:
+                kept.append((finish[position], position, units))
+            holders[resource] = kept
+    return tuple(links.values())
+
+
+def _finish_to_start_ancestors(network: Network) -> list[int]:
+    """By position, as a bit set: the tasks that are over before this one starts, by precedence alone."""
+    behind = [0] * len(network.order)
+    for position in network.order:
+        for other, kind, lag in network.predecessors[position]:
+            if kind is LinkType.FS and lag >= 0:
+                behind[position] |= behind[other] | (1 << other)
+    return behind
+
+
+def _follows(behind: list[int], position: int, other: int) -> bool:
+    return bool(behind[position] >> other & 1)

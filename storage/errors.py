@@ -1,0 +1,56 @@
+"""What can go wrong with the database, whichever it is and whichever driver says so: translated once, in `Database`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from sqlite3 import Error as SQLiteError
+from sqlite3 import IntegrityError as SQLiteIntegrityError
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from chainbell.rules.errors import ChainbellError
+
+CONFLICTS = {"40001", "40P01"}
+"""PostgreSQL's states of a transaction that may be done anew: serialization failure, deadlock."""
+
+
+class StorageError(ChainbellError):
+    """The database did not take it, and nothing was kept.
+
+    `is_passing` where that is its present state (full, gone, locked, read-only), so that the same may be tried again;
+    otherwise it is what it was asked to do.
+    """
+
+    def __init__(self, message: str, *, is_passing: bool = True) -> None:
+        super().__init__(message)
+        self.is_passing = is_passing
+
+
+class ConflictError(ChainbellError):
+    """Other writers came first; nothing was kept, the same may be sent again."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the error is the database's present state, and not what it was asked to do."""
+    return isinstance(error, ConflictError) or (isinstance(error, StorageError) and error.is_passing)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's errors, SQLAlchemy's and raw ones, into our own.
+
+    An IntegrityError passes: it is how unique constraints answer, and those who rely on them expect it.
+    """
+    try:
+        yield
+    except (IntegrityError, SQLiteIntegrityError):
+        raise
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in CONFLICTS:
+            raise ConflictError(f"another transaction came first: {error.orig}") from error
+        passing = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+        raise StorageError(f"the database refused: {error.orig}", is_passing=passing) from error
+    except PoolTimeoutError as error:
+        raise StorageError(f"all connections to the database are taken: {error}") from error
+    except SQLiteError as error:
+        raise StorageError(f"the database refused: {error}") from error
