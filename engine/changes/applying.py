@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from random import uniform
 from time import sleep
 from typing import Any, TypeVar
@@ -121,7 +122,7 @@ class Changes:
         except (VersionConflictError, IntegrityError) as error:
             raise ConflictError(f"another writer came first; roll back and try again ({error})") from error
         if isinstance(session, Session):
-            wait_for_commit(session, self._announce_joined, unit, applied)
+            wait_for_commit(session, partial(self._announce_joined, unit, applied))
         return [event for one in applied for event in one.events]
 
     def _announce_joined(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:

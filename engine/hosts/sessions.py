@@ -4,16 +4,15 @@ A host's SQLModel or SQLAlchemy session is used as it is; an async host calls th
 applied within a savepoint that is rolled back is forgotten with it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from chainbell.engine.changes.unit_of_work import Applied, UnitOfWork
 from chainbell.storage import projects
 
-Announce = Callable[[UnitOfWork, Iterable[Applied]], None]
+Announce = Callable[[], None]
 
 PENDING = "chainbell_pending"
 """Where a session's `info` keeps what waits for its commit."""
@@ -24,8 +23,6 @@ class _Waiting:
     """What to do after the commit, and the savepoints within which it was applied."""
 
     announce: Announce
-    unit: UnitOfWork
-    applied: list[Applied]
     savepoints: tuple[SessionTransaction, ...]
 
 
@@ -41,7 +38,7 @@ def joined_connection(session: Session | Connection) -> Connection:
     return connection
 
 
-def wait_for_commit(session: Session, announce: Announce, unit: UnitOfWork, applied: list[Applied]) -> None:
+def wait_for_commit(session: Session, announce: Announce) -> None:
     """Announces when the host commits; forgets when it rolls back."""
     waiting: list[_Waiting] | None = session.info.get(PENDING)
     if waiting is None:
@@ -53,7 +50,7 @@ def wait_for_commit(session: Session, announce: Announce, unit: UnitOfWork, appl
     while current is not None and current.nested:
         savepoints.append(current)
         current = current.parent
-    waiting.append(_Waiting(announce, unit, applied, tuple(savepoints)))
+    waiting.append(_Waiting(announce, tuple(savepoints)))
 
 
 def _committed(session: Session) -> None:
@@ -61,7 +58,7 @@ def _committed(session: Session) -> None:
         return  # a savepoint was released; the transaction goes on
     waiting, session.info[PENDING] = session.info[PENDING], []
     for one in waiting:
-        one.announce(one.unit, one.applied)
+        one.announce()
 
 
 def _rolled_back(session: Session, ended: SessionTransaction) -> None:

@@ -133,10 +133,8 @@ def test_an_endpoint_that_has_failed_everything_for_days_is_switched_off_once(en
         assert not settling.deactivate_failing(connection, webhook_id, NOW, "gone")
         assert settling.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
         assert not settling.deactivate_failing(connection, webhook_id, NOW + timedelta(hours=1), "gone")
-    assert (engine.webhooks.get(7, webhook_id).is_active, engine.webhooks.get(7, webhook_id).deactivation) == (
-        False,
-        "gone",
-    )
+    webhook = engine.webhooks.get(7, webhook_id)
+    assert (webhook.is_active, webhook.deactivation) == (False, "gone")
     assert engine.webhooks.recover(7, webhook_id, NOW) == 2
     assert claim(engine, NOW + timedelta(days=9000)) == []  # held
     engine.webhooks.resume(7, webhook_id)

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chainbell.delivery.javascript_json import compact
-from chainbell.engine.plan_documents import read_plan
-from chainbell.engine.plans import project_of
+from chainbell.engine.documents.plan import read_plan
+from chainbell.engine.planner import project_of
 from chainbell.rules import Calendar, Cause, Link, Measure, Project, assess, compile_network, evaluate
 from chainbell.rules.zones import Zone, ZonePolicy
 from tests.plans import MONDAY
