@@ -56,7 +56,7 @@ class Signals:
             try:
                 receiver(self.sender, **fields)
             except Exception as error:  # noqa: BLE001  a failing subscriber stops nobody
-                log.error("chainbell.subscriber_failed", name=name, error=repr(error))
+                log.error("chainbell.subscriber_failed", signal=name, error=repr(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,8 @@
-"""structlog lines: event names like `chainbell.event_fired`, flat fields, JSON or for people."""
+"""structlog lines through the standard library's logging: event names like `chainbell.event_fired`, flat fields.
+
+A library does not speak: the logger `chainbell` has a NullHandler and nothing more, so that lines go where a host's own
+logging sends them. `configure_logging` is for programs that have none: it writes them to standard error.
+"""
 
 import logging
 import sys
@@ -10,12 +14,39 @@ import structlog
 from chainbell.rules import Event
 from chainbell.storage import Settlement
 
-log = structlog.get_logger("chainbell")
+LOGGER = logging.getLogger("chainbell")
+LOGGER.addHandler(logging.NullHandler())
 
 
 FIELDS = frozenset(
-    {"event", "level", "timestamp", "error", "exception", "job", "name", "reason", "field", "method", "path"}
-    | {"count", "rows", "projects", "events", "attempt", "outcome", "http_status", "state", "duration_ms", "fence"}
+    {
+        "event",
+        "level",
+        "timestamp",
+        "error",
+        "exception",
+        "job",
+        "signal",
+        "event_name",
+        "reason",
+        "field",
+        "method",
+        "path",
+    }
+    | {
+        "method",
+        "path",
+        "count",
+        "rows",
+        "projects",
+        "events",
+        "attempt",
+        "outcome",
+        "http_status",
+        "state",
+        "duration_ms",
+        "fence",
+    }
     | {"account_id", "project_id", "subject_id", "event_id", "webhook_id", "delivery_id"}
     | {"occurred_at", "next_attempt_at"}
 )
@@ -30,32 +61,57 @@ def only_known_fields(_logger: Any, _method: str, line: structlog.typing.EventDi
     }
 
 
+_SHARED: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.filter_by_level,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    only_known_fields,
+)
+
+log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    LOGGER,
+    processors=[*_SHARED, structlog.stdlib.render_to_log_kwargs],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+"""What chainbell writes its lines with: the name is the message, the fields are the record's own, whatever a host's
+structlog is configured to do."""
+
+
+class _Lines(logging.Formatter):
+    """One line a record, in JSON or for people, from the fields that it carries."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self._render: structlog.typing.Processor = (
+            structlog.processors.JSONRenderer(ensure_ascii=False)
+            if as_json
+            else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {name: value for name, value in vars(record).items() if name not in _RECORD}
+        return str(self._render(None, record.levelname.lower(), {"event": record.getMessage(), **fields}))
+
+
+_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
 def configure_logging(*, as_json: bool, level: str = "info") -> None:
-    """For programs that have not configured structlog themselves: lines on standard error."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            only_known_fields,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    """For programs that have no logging of their own: chainbell's lines on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(as_json=as_json))
+    LOGGER.handlers = [handler]
+    LOGGER.propagate = False
+    LOGGER.setLevel(level.upper())
 
 
 def log_event(event: Event) -> None:
     log.info(
         "chainbell.event_fired",
         event_id=event.id,
-        name=event.name,
+        event_name=event.name,
         account_id=event.account_id,
         project_id=event.project_id,
         subject_id=event.subject_id,
@@ -73,7 +129,7 @@ def log_settled(settlements: Sequence[Settlement]) -> None:
             delivery_id=settlement.claim.id,
             webhook_id=settlement.claim.webhook_id,
             event_id=settlement.claim.event_id,
-            name=settlement.claim.event,
+            event_name=settlement.claim.event,
             attempt=settlement.claim.attempts + 1,
             outcome=str(settlement.outcome),
             http_status=settlement.http_status,

@@ -15,6 +15,7 @@ from chainbell.rules.model import LinkType, Person, Project, Task, TaskStatus
 from chainbell.rules.progress import work_left
 from chainbell.rules.readiness import ready_tasks
 from chainbell.rules.tails import TaskConsumption
+from chainbell.rules.words import kept_values
 from chainbell.rules.zones import Zone
 
 
@@ -186,6 +187,7 @@ class Rearm:
 
 
 Decision = Firing | Rearm
+Explain = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 Decide = Callable[[Transition], Iterable[Decision]]
 
 
@@ -193,10 +195,12 @@ Decide = Callable[[Transition], Iterable[Decision]]
 class Rule:
     """One event: its name, its payload class, and the function that decides when it fires.
 
-    A latched rule fires once for a subject until it answers `Rearm`; evaluating twice never fires it twice.
+    A latched rule fires once for a subject until it answers `Rearm`; evaluating twice never fires it twice. `explain`
+    puts into one sentence for people why it fired, from the `why` and the `data` that are kept with the event.
     """
 
     event: str
     payload: type
     decide: Decide
     latched: bool = False
+    explain: Explain = kept_values

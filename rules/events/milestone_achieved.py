@@ -1,12 +1,14 @@
 """milestone.achieved: a milestone is marked complete, once in a baseline."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Deliverable, Person
 from chainbell.rules.transition import Firing, Rule, Transition
+from chainbell.rules.words import days_early
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +47,8 @@ def decide(step: Transition) -> Iterator[Firing]:
         yield Firing(milestone.id, payload, {"plannedDate": milestone.planned_date})
 
 
-RULE = Rule("milestone.achieved", MilestoneAchieved, decide, latched=True)
+def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    return "no planned date" if data["daysEarly"] is None else days_early(data["daysEarly"])
+
+
+RULE = Rule("milestone.achieved", MilestoneAchieved, decide, latched=True, explain=explain)

@@ -4,9 +4,10 @@ Fires also when it jumps over yellow, not on the way from red to yellow, and not
 protects is finished; armed again below the yellow threshold less the margin, or by a new baseline.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import ProjectStatus, Task
@@ -81,4 +82,10 @@ def _drivers(step: Transition) -> list[tuple[Task, float]]:
     return sorted(drivers, key=lambda driver: -driver[1])
 
 
-RULE = Rule("project.early_warning", ProjectEarlyWarning, decide, latched=True)
+def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    before = 0.0 if why["before"] is None else why["before"]
+    gone = f"{before:.1f} % → {why['after']:.1f} % of the project buffer gone"
+    return f"{gone} with {why['completion']:.1f} % of the chain done; projected {data['projectedCompletion']}"
+
+
+RULE = Rule("project.early_warning", ProjectEarlyWarning, decide, latched=True, explain=explain)

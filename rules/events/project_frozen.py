@@ -7,6 +7,7 @@ from datetime import datetime
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Person, ProjectStatus
 from chainbell.rules.transition import Firing, Rule, Transition
+from chainbell.rules.words import status_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +31,4 @@ def decide(step: Transition) -> Iterator[Firing]:
     yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
 
 
-RULE = Rule("project.frozen", ProjectFrozen, decide)
+RULE = Rule("project.frozen", ProjectFrozen, decide, explain=status_change)

@@ -7,6 +7,7 @@ from datetime import date
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import ProjectStatus
 from chainbell.rules.transition import Firing, Rule, Transition
+from chainbell.rules.words import status_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,4 @@ def decide(step: Transition) -> Iterator[Firing]:
     yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
 
 
-RULE = Rule("project.started", ProjectStarted, decide)
+RULE = Rule("project.started", ProjectStarted, decide, explain=status_change)

@@ -7,6 +7,7 @@ from datetime import datetime
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Person
 from chainbell.rules.transition import Firing, Rule, Transition
+from chainbell.rules.words import status_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +28,4 @@ def decide(step: Transition) -> Iterator[Firing]:
     yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
 
 
-RULE = Rule("project.status_changed", ProjectStatusChanged, decide)
+RULE = Rule("project.status_changed", ProjectStatusChanged, decide, explain=status_change)

@@ -1,13 +1,15 @@
 """task.completed: a task reaches 100 %, again after each time it is reopened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Person
 from chainbell.rules.payload import shown
 from chainbell.rules.transition import Firing, Rule, Transition
+from chainbell.rules.words import days_early
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +54,8 @@ def decide(step: Transition) -> Iterator[Firing]:
         yield Firing(new.id, payload, {"previousPercent": old.percent, "newPercent": new.percent}, new.revision)
 
 
-RULE = Rule("task.completed", TaskCompleted, decide)
+def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    return f"{days_early(data['daysEarly'])}; {data['bufferConsumption']:g} % of a buffer taken"
+
+
+RULE = Rule("task.completed", TaskCompleted, decide, explain=explain)

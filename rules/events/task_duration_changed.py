@@ -4,9 +4,10 @@ The current one is the one that was reported last, and also what is left of it a
 again, days later, is a slip.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from chainbell.rules.calendar import NOISE
 from chainbell.rules.ids import HostId
@@ -61,4 +62,8 @@ def decide(step: Transition) -> Iterator[Firing]:
         yield Firing(new.id, payload, {"previous": previous, "reported": reported}, new.revision)
 
 
-RULE = Rule("task.duration_changed", TaskDurationChanged, decide)
+def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    return f"remaining duration {why['previous']:g} → {why['reported']:g} working days"
+
+
+RULE = Rule("task.duration_changed", TaskDurationChanged, decide, explain=explain)

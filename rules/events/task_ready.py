@@ -3,14 +3,16 @@
 Predecessors are over, and lags and dates are reached (see `readiness.py`), so the passing of time alone can bring it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Person, ProjectStatus
 from chainbell.rules.payload import Predecessor, shown
 from chainbell.rules.transition import Firing, Rule, Transition
+from chainbell.rules.words import whose_delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +70,10 @@ def decide(step: Transition) -> Iterator[Firing]:
         yield Firing(task.id, payload, why)
 
 
-RULE = Rule("task.ready", TaskReady, decide, latched=True)
+def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    names = ", ".join(other["name"] for other in data["predecessors"])
+    free = f"nothing holds up its start: {names} done" if names else "the project is active and nothing precedes it"
+    return free + whose_delay(why)
+
+
+RULE = Rule("task.ready", TaskReady, decide, latched=True, explain=explain)

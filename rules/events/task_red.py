@@ -6,9 +6,10 @@ already while it waited has inherited that from others, who have rung; its task.
 threshold less the margin, when the task is over, or by a new baseline.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from chainbell.rules.calendar import NOISE
 from chainbell.rules.ids import HostId
@@ -16,6 +17,7 @@ from chainbell.rules.model import Person, ProjectStatus, Task
 from chainbell.rules.payload import shown
 from chainbell.rules.tails import TaskConsumption
 from chainbell.rules.transition import Decision, Firing, Rearm, Rule, Transition
+from chainbell.rules.words import whose_delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +89,10 @@ def _firing(step: Transition, task: Task, share: TaskConsumption) -> Firing:
     return Firing(task.id, payload, why)
 
 
-RULE = Rule("task.red", TaskRed, decide, latched=True)
+def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    path = " → ".join(str(task_id) for task_id in why["drivingPath"])
+    limits = f"was {why['before']:.1f} %, red above {why['threshold']:g} %"
+    return f"takes {why['after']:.1f} % of buffer {why['buffer']} ({limits}) over {path}{whose_delay(why)}"
+
+
+RULE = Rule("task.red", TaskRed, decide, latched=True, explain=explain)

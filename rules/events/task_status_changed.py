@@ -7,6 +7,7 @@ from datetime import date, datetime
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Person
 from chainbell.rules.transition import Firing, Rule, Transition
+from chainbell.rules.words import status_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +41,4 @@ def decide(step: Transition) -> Iterator[Firing]:
         yield Firing(new.id, payload, {"previousStatus": old.status, "newStatus": new.status}, new.revision)
 
 
-RULE = Rule("task.status_changed", TaskStatusChanged, decide)
+RULE = Rule("task.status_changed", TaskStatusChanged, decide, explain=status_change)
