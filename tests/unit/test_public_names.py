@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,22 @@ def test_what_a_package_brings_in_is_what_it_promises(name: str) -> None:
     package = importlib.import_module(name)
     tree = ast.parse(Path(str(package.__file__)).read_text())
     imported = {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(name)
+        for alias in node.names
     }
     assert imported == set(package.__all__)
     assert len(imported) == len(package.__all__)
     assert not any(public.startswith("_") for public in imported)
+    for public in package.__all__:
+        assert getattr(package, public) is not None
+
+
+def test_a_receiver_loads_neither_aiohttp_nor_sqlalchemy() -> None:
+    program = "import sys, chainbell.delivery.receiver; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"aiohttp", "sqlalchemy", "pydantic", "cryptography", "alembic"} & set(loaded)
 
 
 def test_every_error_is_exported_and_drawn_in_the_tree() -> None:
