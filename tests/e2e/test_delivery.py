@@ -111,7 +111,7 @@ def test_a_refused_connection_and_an_unknown_name_are_retried(engine: Engine) ->
     engine.load(line_plan(account=8), at=MONDAY)
     assert drain(engine) == 2
     assert engine.webhooks.log(7, refused)[0].outcome == "connection_failure"
-    assert engine.webhooks.log(7, unknown.id)[0].outcome == "dns_failure"
+    assert engine.webhooks.log(8, unknown.id)[0].outcome == "dns_failure"
 
 
 def test_a_delivery_that_cannot_be_made_does_not_stop_the_others(engine: Engine) -> None:
@@ -124,7 +124,7 @@ def test_a_delivery_that_cannot_be_made_does_not_stop_the_others(engine: Engine)
         engine.load(line_plan(account=8), at=MONDAY)
         assert drain(engine) == 2
     assert engine.webhooks.log(7, webhook_id)[0].http_status == 200
-    (attempt,) = engine.webhooks.log(7, broken.id)
+    (attempt,) = engine.webhooks.log(8, broken.id)
     assert (attempt.outcome, attempt.error) == ("not_sent", "keys: none of them sealed this secret")
 
 
