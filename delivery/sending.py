@@ -48,17 +48,17 @@ class Sender:
             retry_after=answer.retry_after,
         )
         settlement = Settlement(
-            claim,
-            _STATES[verdict.next],
-            started_at,
-            round((time.monotonic() - begun) * 1000),
-            answer.outcome,
-            answer.http_status,
-            answer.error,
-            answer.body,
-            None if verdict.delay is None else self._clock() + verdict.delay,
-            verdict.deactivate_webhook,
-            "the endpoint answered 410 Gone" if verdict.deactivate_webhook else None,
+            claim=claim,
+            state=_STATES[verdict.next],
+            started_at=started_at,
+            duration_ms=round((time.monotonic() - begun) * 1000),
+            outcome=answer.outcome,
+            http_status=answer.http_status,
+            error=answer.error,
+            response=answer.body,
+            next_attempt_at=None if verdict.delay is None else self._clock() + verdict.delay,
+            deactivate_webhook=verdict.deactivate_webhook,
+            deactivation="the endpoint answered 410 Gone" if verdict.deactivate_webhook else None,
         )
         if verdict.next == Next.DELIVERED:
             return settlement, True

@@ -53,7 +53,7 @@ class Claim:
         return self.attempts - self.tried_before + 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """What one attempt came to: its log row, the delivery's next state, and when it is due again if it is pending."""
 

@@ -8,7 +8,7 @@ from chainbell.rules.dates import ForecastDates
 from chainbell.rules.payload import shown
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BufferStatus:
     """Consumption is percent, signed; sizes are working days."""
 
@@ -20,7 +20,7 @@ class BufferStatus:
     forecast_finish: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
     id: HostId
     name: str
@@ -50,7 +50,7 @@ class FeverPoint:
     zone: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectReport:
     account_id: HostId
     project_id: HostId
@@ -80,12 +80,12 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
     main = seen.project
     buffers = tuple(
         BufferStatus(
-            state.buffer.id,
-            state.chain.id,
-            round(state.buffer.size, 2),
-            round(state.consumption, 1),
-            calendar.finish_date(state.baseline_finish),
-            dates.protected(state),
+            id=state.buffer.id,
+            chain=state.chain.id,
+            size=round(state.buffer.size, 2),
+            consumption=round(state.consumption, 1),
+            baseline_finish=calendar.finish_date(state.baseline_finish),
+            forecast_finish=dates.protected(state),
         )
         for state in seen.buffers
     )
@@ -94,35 +94,35 @@ def report(project: Project, as_of: datetime, trail: tuple[FeverPoint, ...]) -> 
         percent = share.percent if task.is_unfinished else 0.0
         tasks.append(
             TaskState(
-                task.id,
-                task.name,
-                task.status,
-                task.remaining_duration,
-                task.percent,
-                project.due_date(task),
-                dates.completion(task.id),
-                shown(percent),
-                project.zones.task_zone(percent),
-                share.buffer,
+                id=task.id,
+                name=task.name,
+                status=task.status,
+                remaining_duration=task.remaining_duration,
+                percent_complete=task.percent,
+                due_date=project.due_date(task),
+                estimated_completion=dates.completion(task.id),
+                buffer_consumption=shown(percent),
+                zone=project.zones.task_zone(percent),
+                buffer=share.buffer,
             )
         )
     return ProjectReport(
-        project.account_id,
-        project.id,
-        project.name,
-        project.status,
-        as_of,
-        project.baseline,
-        project.zones,
-        seen.zone,
-        round(main.consumption, 1),
-        round(seen.completion, 1),
-        None if seen.burn_rate is None else round(seen.burn_rate, 2),
-        dates.promise,
-        project.target_end_date,
-        dates.projected,
-        seen.projection_basis,
-        buffers,
-        tuple(tasks),
-        trail,
+        account_id=project.account_id,
+        project_id=project.id,
+        project_name=project.name,
+        status=project.status,
+        as_of=as_of,
+        baseline=project.baseline,
+        zones=project.zones,
+        zone=seen.zone,
+        buffer_consumption=round(main.consumption, 1),
+        chain_completion=round(seen.completion, 1),
+        burn_rate=None if seen.burn_rate is None else round(seen.burn_rate, 2),
+        promise=dates.promise,
+        target_end_date=project.target_end_date,
+        projected_completion=dates.projected,
+        projection_basis=seen.projection_basis,
+        buffers=buffers,
+        tasks=tuple(tasks),
+        trail=trail,
     )

@@ -11,7 +11,7 @@ from chainbell.rules.transition import Firing, Rule, Transition
 from chainbell.rules.words import days_early
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneAchieved:
     """`days_early` is calendar days, negative for a late milestone, None for one without a planned date."""
 
@@ -34,15 +34,15 @@ def decide(step: Transition) -> Iterator[Firing]:
             continue
         achieved = step.after.calendar.local_date(milestone.achieved_at)
         payload = MilestoneAchieved(
-            milestone.id,
-            milestone.name,
-            step.after.id,
-            step.after.name,
-            achieved,
-            milestone.planned_date,
-            None if milestone.planned_date is None else (milestone.planned_date - achieved).days,
-            step.cause.by,
-            milestone.deliverables,
+            milestone_id=milestone.id,
+            milestone_name=milestone.name,
+            project_id=step.after.id,
+            project_name=step.after.name,
+            achieved_date=achieved,
+            planned_date=milestone.planned_date,
+            days_early=None if milestone.planned_date is None else (milestone.planned_date - achieved).days,
+            completed_by=step.cause.by,
+            linked_deliverables=milestone.deliverables,
         )
         yield Firing(milestone.id, payload, {"plannedDate": milestone.planned_date})
 

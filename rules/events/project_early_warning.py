@@ -20,7 +20,7 @@ LISTED = 5
 """How many of the driving tasks a warning lists."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectEarlyWarning:
     """`days_late` is calendar days behind the target end date, without one behind the baseline's promise."""
 
@@ -49,15 +49,15 @@ def decide(step: Transition) -> Iterator[Decision]:
     drivers = _drivers(step)
     listed = tuple(TaskShare(task.id, task.name, shown(percent)) for task, percent in drivers[:LISTED])
     payload = ProjectEarlyWarning(
-        project.id,
-        project.name,
-        now.zone,
-        shown(consumption),
-        step.dates.projected,
-        project.target_end_date,
-        step.dates.days_late(),
-        listed,
-        recommendations(step, drivers),
+        project_id=project.id,
+        project_name=project.name,
+        warning_level=now.zone,
+        buffer_consumption=shown(consumption),
+        projected_completion=step.dates.projected,
+        original_target=project.target_end_date,
+        days_late=step.dates.days_late(),
+        critical_tasks=listed,
+        recommendations=recommendations(step, drivers),
     )
     why = {
         "threshold": red if now.zone == Zone.RED else yellow,

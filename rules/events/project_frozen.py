@@ -10,7 +10,7 @@ from chainbell.rules.transition import Firing, Rule, Transition
 from chainbell.rules.words import status_change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFrozen:
     project_id: HostId
     project_name: str
@@ -26,7 +26,13 @@ def decide(step: Transition) -> Iterator[Firing]:
     if before is None or before.status == after.status or after.status != ProjectStatus.FROZEN:
         return
     payload = ProjectFrozen(
-        after.id, after.name, before.status, after.status, step.cause.by, step.now, step.cause.reason
+        project_id=after.id,
+        project_name=after.name,
+        previous_status=before.status,
+        new_status=after.status,
+        changed_by=step.cause.by,
+        changed_at=step.now,
+        reason=step.cause.reason,
     )
     yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
 

@@ -10,7 +10,7 @@ from chainbell.rules.transition import Firing, Rule, Transition
 from chainbell.rules.words import status_change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectStarted:
     project_id: HostId
     project_name: str
@@ -31,16 +31,16 @@ def decide(step: Transition) -> Iterator[Firing]:
     manager = after.manager
     chain = [after.tasks[after.position(task_id)] for task_id in after.critical_chain.tasks]
     payload = ProjectStarted(
-        after.id,
-        after.name,
-        after.start_date,
-        after.target_end_date,
-        manager.id if manager else None,
-        manager.name if manager else None,
-        manager.email if manager else None,
-        after.project_buffer.size,
-        sum(task.duration for task in chain),
-        after.team_size,
+        project_id=after.id,
+        project_name=after.name,
+        start_date=after.start_date,
+        target_end_date=after.target_end_date,
+        manager_id=manager.id if manager else None,
+        manager_name=manager.name if manager else None,
+        manager_email=manager.email if manager else None,
+        buffer_size=after.project_buffer.size,
+        critical_chain_length=sum(task.duration for task in chain),
+        team_size=after.team_size,
     )
     yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
 

@@ -10,7 +10,7 @@ from chainbell.rules.transition import Firing, Rule, Transition
 from chainbell.rules.words import status_change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectStatusChanged:
     project_id: HostId
     project_name: str
@@ -24,7 +24,14 @@ def decide(step: Transition) -> Iterator[Firing]:
     before, after = step.before, step.after
     if before is None or before.status == after.status:
         return
-    payload = ProjectStatusChanged(after.id, after.name, before.status, after.status, step.cause.by, step.now)
+    payload = ProjectStatusChanged(
+        project_id=after.id,
+        project_name=after.name,
+        previous_status=before.status,
+        new_status=after.status,
+        changed_by=step.cause.by,
+        changed_at=step.now,
+    )
     yield Firing(after.id, payload, {"previousStatus": before.status, "newStatus": after.status}, after.revision)
 
 

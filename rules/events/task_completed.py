@@ -12,7 +12,7 @@ from chainbell.rules.transition import Firing, Rule, Transition
 from chainbell.rules.words import days_early
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCompleted:
     """`actual_duration` is working days from start to finish, None where no start was reported; `days_early` is
     calendar days, negative for a late finish."""
@@ -38,18 +38,18 @@ def decide(step: Transition) -> Iterator[Firing]:
             continue
         due = step.due_date(new)
         payload = TaskCompleted(
-            new.id,
-            new.name,
-            step.after.id,
-            step.after.name,
-            step.cause.by,
-            new.finished_at or step.now,
-            new.duration,
-            None if new.started is None else round(new.finished - new.started, 6),
-            due,
-            (due - calendar.local_date(new.finished_at or step.now)).days,
-            shown(step.task_consumption(new).percent),
-            step.hits_critical_chain(new),
+            task_id=new.id,
+            task_name=new.name,
+            project_id=step.after.id,
+            project_name=step.after.name,
+            completed_by=step.cause.by,
+            completed_at=new.finished_at or step.now,
+            planned_duration=new.duration,
+            actual_duration=None if new.started is None else round(new.finished - new.started, 6),
+            due_date=due,
+            days_early=(due - calendar.local_date(new.finished_at or step.now)).days,
+            buffer_consumption=shown(step.task_consumption(new).percent),
+            critical_chain_impact=step.hits_critical_chain(new),
         )
         yield Firing(new.id, payload, {"previousPercent": old.percent, "newPercent": new.percent}, new.revision)
 

@@ -16,7 +16,7 @@ from chainbell.rules.payload import shown
 from chainbell.rules.transition import Firing, Rule, Transition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDurationChanged:
     """Durations are working days; `previous_remaining_duration` is what was reported before, and what was left of it
     where the same is reported again."""
@@ -47,17 +47,17 @@ def decide(step: Transition) -> Iterator[Firing]:
             if abs(previous - reported) <= NOISE:
                 continue
         payload = TaskDurationChanged(
-            new.id,
-            new.name,
-            step.after.id,
-            step.after.name,
-            round(previous, 6),
-            reported,
-            step.cause.by,
-            step.now,
-            new.percent,
-            step.estimated_completion(new),
-            shown(step.task_consumption(new).percent),
+            task_id=new.id,
+            task_name=new.name,
+            project_id=step.after.id,
+            project_name=step.after.name,
+            previous_remaining_duration=round(previous, 6),
+            new_remaining_duration=reported,
+            changed_by=step.cause.by,
+            changed_at=step.now,
+            percent_complete=new.percent,
+            estimated_completion=step.estimated_completion(new),
+            buffer_consumption=shown(step.task_consumption(new).percent),
         )
         yield Firing(new.id, payload, {"previous": previous, "reported": reported}, new.revision)
 

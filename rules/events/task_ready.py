@@ -15,7 +15,7 @@ from chainbell.rules.transition import Firing, Rule, Transition
 from chainbell.rules.words import whose_delay
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskReady:
     """`predecessors` are those that could hold up the start, in plan order.
 
@@ -47,19 +47,19 @@ def decide(step: Transition) -> Iterator[Firing]:
         before = list(step.start_predecessors(task))
         consumption = step.task_consumption(task).percent
         payload = TaskReady(
-            task.id,
-            task.name,
-            step.after.id,
-            step.after.name,
-            task.assigned_to,
-            task.duration,
-            task.remaining_duration,
-            step.due_date(task),
-            step.now,
-            tuple(Predecessor(other.id, other.name, other.finished_at) for other in before),
-            step.hits_critical_chain(task),
-            shown(consumption),
-            step.after.zones.task_zone(consumption),
+            task_id=task.id,
+            task_name=task.name,
+            project_id=step.after.id,
+            project_name=step.after.name,
+            assigned_to=task.assigned_to,
+            planned_duration=task.duration,
+            remaining_duration=task.remaining_duration,
+            due_date=step.due_date(task),
+            ready_at=step.now,
+            predecessors=tuple(Predecessor(other.id, other.name, other.finished_at) for other in before),
+            critical_chain_impact=step.hits_critical_chain(task),
+            buffer_consumption=shown(consumption),
+            status=step.after.zones.task_zone(consumption),
         )
         inherited = step.inheritance(task)
         why = {

@@ -20,7 +20,7 @@ from chainbell.rules.transition import Decision, Firing, Rearm, Rule, Transition
 from chainbell.rules.words import whose_delay
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRed:
     task_id: HostId
     task_name: str
@@ -64,16 +64,16 @@ def _is_its_own(step: Transition, task: Task) -> bool:
 
 def _firing(step: Transition, task: Task, share: TaskConsumption) -> Firing:
     payload = TaskRed(
-        task.id,
-        task.name,
-        step.after.id,
-        step.after.name,
-        task.assigned_to,
-        shown(share.percent),
-        task.remaining_duration,
-        step.due_date(task),
-        step.earlier_zone(task),
-        step.hits_critical_chain(task),
+        task_id=task.id,
+        task_name=task.name,
+        project_id=step.after.id,
+        project_name=step.after.name,
+        assigned_to=task.assigned_to,
+        buffer_consumption=shown(share.percent),
+        remaining_duration=task.remaining_duration,
+        due_date=step.due_date(task),
+        previous_status=step.earlier_zone(task),
+        critical_chain_impact=step.hits_critical_chain(task),
     )
     inherited = step.inheritance(task)
     why = {

@@ -10,7 +10,7 @@ from chainbell.rules.transition import Firing, Rule, Transition
 from chainbell.rules.words import status_change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatusChanged:
     task_id: HostId
     task_name: str
@@ -28,15 +28,15 @@ def decide(step: Transition) -> Iterator[Firing]:
         if old.status == new.status:
             continue
         payload = TaskStatusChanged(
-            new.id,
-            new.name,
-            step.after.id,
-            old.status,
-            new.status,
-            step.cause.by,
-            step.now,
-            new.percent,
-            step.estimated_completion(new),
+            task_id=new.id,
+            task_name=new.name,
+            project_id=step.after.id,
+            previous_status=old.status,
+            new_status=new.status,
+            changed_by=step.cause.by,
+            changed_at=step.now,
+            percent_complete=new.percent,
+            estimated_completion=step.estimated_completion(new),
         )
         yield Firing(new.id, payload, {"previousStatus": old.status, "newStatus": new.status}, new.revision)
 

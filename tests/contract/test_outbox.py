@@ -37,7 +37,16 @@ def settle(engine: Engine, settlement: Settlement) -> bool:
 
 
 def delivered(claimed: Claim) -> Settlement:
-    return Settlement(claimed, outbox.DELIVERED, NOW, 12, "answered", 200, None, "OK")
+    return Settlement(
+        claim=claimed,
+        state=outbox.DELIVERED,
+        started_at=NOW,
+        duration_ms=12,
+        outcome="answered",
+        http_status=200,
+        error=None,
+        response="OK",
+    )
 
 
 @pytest.mark.usefixtures("webhook_id")
@@ -118,7 +127,16 @@ def test_many_may_open_a_new_database_at_once(database_url: str) -> None:
 
 
 def failed(claimed: Claim, at: datetime) -> Settlement:
-    return Settlement(claimed, outbox.FAILED, at, 12, "answered", 400, "Bad Request", "no")
+    return Settlement(
+        claim=claimed,
+        state=outbox.FAILED,
+        started_at=at,
+        duration_ms=12,
+        outcome="answered",
+        http_status=400,
+        error="Bad Request",
+        response="no",
+    )
 
 
 def test_an_endpoint_that_has_failed_everything_for_days_is_switched_off_once(engine: Engine, webhook_id: str) -> None:

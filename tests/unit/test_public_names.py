@@ -58,7 +58,6 @@ def test_no_private_name_crosses_a_file() -> None:
             for node in ast.walk(tree):
                 if isinstance(node, ast.ImportFrom) and str(node.module).startswith("chainbell"):
                     found += [f"{path.name}: {alias.name}" for alias in node.names if alias.name.startswith("_")]
-                is_private = isinstance(node, ast.Attribute) and node.attr.startswith("_")
-                if is_private and not node.attr.startswith("__") and node.attr not in own | set(NAMED_TUPLES):
-                    found.append(f"{path.name}: {node.attr}")
+                if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                    found += [f"{path.name}: {node.attr}"] if node.attr not in own | set(NAMED_TUPLES) else []
     assert found == []

@@ -48,8 +48,17 @@ def test_a_delivery_is_its_event_s_payload_class() -> None:
     delivery = parse(verify(headers, body, "s3cret"))
     assert (delivery.event, delivery.account_id, delivery.retry_count, delivery.timestamp) == ("task.red", 1, 0, NOW)
     assert delivery.data == TaskRed(
-        234, "Backend", "p-7", "Launch", None, 92.5, 8, date(2025, 3, 10), "Yellow", True
-    )  # fmt: skip
+        task_id=234,
+        task_name="Backend",
+        project_id="p-7",
+        project_name="Launch",
+        assigned_to=None,
+        buffer_consumption=92.5,
+        remaining_duration=8,
+        due_date=date(2025, 3, 10),
+        previous_status="Yellow",
+        critical_chain_impact=True,
+    )
 
 
 def test_what_is_unknown_stays_as_it_came() -> None:
