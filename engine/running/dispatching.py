@@ -6,7 +6,7 @@ at once, on PostgreSQL one of any other process too, and a slow interval looks f
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -34,7 +34,7 @@ async def run_dispatcher(
             if scheduler.get_job("due"):
                 scheduler.remove_job("due")
             return
-        run_date = max(due, datetime.now(UTC))
+        run_date = datetime.now(UTC) + max(timedelta(), due - engine.now())  # due by the engine's clock
         scheduler.add_job(wake, "date", run_date=run_date, id="due", replace_existing=True, misfire_grace_time=None)
 
     def nudge(_engine: Engine) -> None:
