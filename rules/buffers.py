@@ -109,8 +109,11 @@ def protected_ends(project: Project, ahead: Forecast, promised: float, last: int
             if phase[position] is not GONE
             and not any(phase[after] is not GONE and holds_finish(kind) for after, kind, _ in edges)
         )
-    loose = [position for position in set(ahead.overtaken) if not _is_waited_for(project, ahead, position)]
-    kept = {position for position in (*ends, *loose) if tasks[position].planned_finish <= promised + NOISE}
+    if ahead.overtaken:
+        loose = [position for position in set(ahead.overtaken) if not _is_waited_for(project, ahead, position)]
+        ends = (*ends, *loose)
+    most = promised + NOISE
+    kept = {position for position in ends if tasks[position].planned_finish <= most}
     if last is not None:
         kept.add(last)
     return tuple(sorted(kept))

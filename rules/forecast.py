@@ -60,7 +60,9 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
             phases[position] = OVER
             finish[position] = finished = now if task.finished is None else task.finished
             start[position] = finished - task.duration if task.started is None else task.started
-            overtaken += [other for other, _, _ in predecessors[position] if phases[other] < OVER]
+            for other, _, _ in predecessors[position]:
+                if phases[other] < OVER:
+                    overtaken.append(other)
             continue
         if status is CANCELLED:
             phases[position] = GONE

@@ -1,8 +1,10 @@
 """Which tasks can start: nothing that holds their start lies ahead any more."""
 
+from collections.abc import Sequence
+
 from chainbell.rules.calendar import NOISE
-from chainbell.rules.forecast import FS, OVER, SS, WAITING, Forecast
-from chainbell.rules.model import Project, Readiness, Task, TaskStatus
+from chainbell.rules.forecast import FS, NOT_STARTED, OVER, SS, WAITING, Forecast
+from chainbell.rules.model import Edge, Project, Readiness, Task
 
 
 def ready_tasks(project: Project, ahead: Forecast) -> list[bool]:
@@ -12,39 +14,33 @@ def ready_tasks(project: Project, ahead: Forecast) -> list[bool]:
     without predecessors, its planned start are reached. A cancelled predecessor holds up nobody, FF and SF links hold
     no start. With `Readiness.PREDECESSORS` lags and dates are left aside.
     """
+    tasks, predecessors = project.tasks, project.network.predecessors
     asks_dates = project.options.readiness is Readiness.DATES
+    return [
+        phase is WAITING
+        and tasks[position].status is NOT_STARTED
+        and _is_free(tasks, ahead, predecessors[position], asks_dates)
+        and not (asks_dates and _is_early(tasks[position], ahead, is_first=not predecessors[position]))
+        for position, phase in enumerate(ahead.phase)
+    ]
+
+
+def _is_free(tasks: Sequence[Task], ahead: Forecast, links: Sequence[Edge], asks_dates: bool) -> bool:
+    """Whether no predecessor has still to finish or to start, and where dates are asked for, their lags are over."""
     now = ahead.now + NOISE
-    ready = [False] * len(project.tasks)
-    for position, phase in enumerate(ahead.phase):
-        if phase is not WAITING:
-            continue
-        task = project.tasks[position]
-        if task.status is TaskStatus.NOT_STARTED:
-            ready[position] = _is_free(project, ahead, position) and not (
-                asks_dates and _opens(project, ahead, position, task) > now
-            )
-    return ready
-
-
-def _is_free(project: Project, ahead: Forecast, position: int) -> bool:
-    """Whether no predecessor has still to finish or to start."""
-    for other, kind, _ in project.network.predecessors[position]:
-        if kind is FS and ahead.phase[other] < OVER:
-            return False
-        if kind is SS and ahead.phase[other] < OVER and project.tasks[other].started is None:
-            return False
+    for other, kind, lag in links:
+        if kind is FS:
+            if ahead.phase[other] < OVER or (asks_dates and ahead.finish[other] + lag > now):
+                return False  # a cancelled predecessor's finish is NaN and never later
+        elif kind is SS:
+            if ahead.phase[other] < OVER and tasks[other].started is None:
+                return False
+            if asks_dates and ahead.start[other] + lag > now:
+                return False
     return True
 
 
-def _opens(project: Project, ahead: Forecast, position: int, task: Task) -> float:
-    """The coordinate before which lags and dates do not let the task start."""
-    links = project.network.predecessors[position]
-    opens = task.planned_start if not links else ahead.now
-    if task.not_before is not None:
-        opens = max(opens, task.not_before)
-    for other, kind, lag in links:
-        if kind is FS:
-            opens = max(opens, ahead.finish[other] + lag)  # a cancelled predecessor's NaN is never larger
-        elif kind is SS:
-            opens = max(opens, ahead.start[other] + lag)
-    return opens
+def _is_early(task: Task, ahead: Forecast, *, is_first: bool) -> bool:
+    """Whether the task's own dates lie ahead: `not_before`, and of one that follows nothing its planned start."""
+    now = ahead.now + NOISE
+    return (task.not_before is not None and task.not_before > now) or (is_first and task.planned_start > now)

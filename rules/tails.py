@@ -73,7 +73,7 @@ def _tails(project: Project, ahead: Forecast, states: tuple[BufferState, ...]) -
             else:
                 feeding[end] = {**(feeding[end] or {}), number: -state.needed_finish}
     network, finish, phase, remaining = project.network, ahead.finish, ahead.phase, ahead.remaining
-    successors = network.successors
+    successors, least = network.successors, NOISE
     for position in reversed(network.order):
         mine, tail, here = finish[position], main[position], feeding[position]
         for edge in successors[position]:
@@ -91,7 +91,7 @@ def _tails(project: Project, ahead: Forecast, states: tuple[BufferState, ...]) -
                     continue
                 step = passed_on
             longer += step
-            if longer > tail and mine + longer > NOISE:
+            if longer > tail and mine + longer > least:
                 tail = longer
             if beyond is not None:
                 here = _hand_on(here, beyond, step, mine)

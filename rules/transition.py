@@ -9,6 +9,7 @@ from typing import Any
 
 from chainbell.rules.assessment import Assessment, assess
 from chainbell.rules.dates import ForecastDates
+from chainbell.rules.forecast import OVER
 from chainbell.rules.ids import HostId
 from chainbell.rules.lateness import Inheritance, driving_path, inheritance, overrun
 from chainbell.rules.model import LinkType, Person, Project, Task, TaskStatus
@@ -16,7 +17,7 @@ from chainbell.rules.progress import work_left
 from chainbell.rules.readiness import ready_tasks
 from chainbell.rules.tails import TaskConsumption
 from chainbell.rules.words import kept_values
-from chainbell.rules.zones import Zone
+from chainbell.rules.zones import NOISE, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +131,10 @@ class Transition:
     @cached_property
     def red_tasks(self) -> frozenset[HostId]:
         """The unfinished tasks that are above the red threshold now, whether somebody can act on them or not."""
-        tasks, zones = self.after.tasks, self.after.zones
-        return frozenset(
-            [
-                tasks[position].id
-                for position, share in enumerate(self.assessment.tasks)
-                if share.percent > zones.task_red
-                and zones.task_zone(share.percent) is Zone.RED
-                and tasks[position].is_unfinished
-            ]
-        )
+        red = self.after.zones.task_red + NOISE
+        above = [position for position, share in enumerate(self.assessment.tasks) if share.percent > red]
+        tasks, phase = self.after.tasks, self.assessment.forecast.phase
+        return frozenset([tasks[position].id for position in above if phase[position] < OVER])
 
     @cached_property
     def dates(self) -> ForecastDates:

@@ -48,12 +48,11 @@ def decide(step: Transition) -> Iterator[Decision]:
         size = project.project_buffer.size if share.buffer is None else sizes[share.buffer]
         if not task.is_unfinished or zones.is_recovered(share.percent, zones.task_red, size):
             yield Rearm(task_id)
-    for position, share in enumerate(step.assessment.tasks):
-        if share.percent <= zones.task_red or not step.is_actionable(position):
-            continue
+    for task_id in step.red_tasks.difference(silenced):
+        position = project.position(task_id)
         task = project.tasks[position]
-        if task.id not in silenced and task.id in step.red_tasks and _is_its_own(step, task):
-            yield _firing(step, task, share)
+        if step.is_actionable(position) and _is_its_own(step, task):
+            yield _firing(step, task, step.assessment.tasks[position])
 
 
 def _is_its_own(step: Transition, task: Task) -> bool:
