@@ -6,7 +6,7 @@ from datetime import datetime
 from chainbell.engine.documents.plan import PlanDocument
 from chainbell.engine.documents.plan_values import plan_values
 from chainbell.engine.errors import InvalidInputError
-from chainbell.rules import FieldError, HostId, LevellingError, LinkType, Network, Project, Task
+from chainbell.rules import FieldError, HostId, LevellingError, LinkType, Network, Project, ProjectStatus, Task
 from chainbell.rules.planning import planning
 from chainbell.rules.planning.levelling import Demand
 from chainbell.rules.planning.planning import Planned
@@ -19,13 +19,14 @@ STEPS = 480
 """Parts of a working day that the solver counts in: minutes of eight hours."""
 
 
-def plan_project(document: PlanDocument, at: datetime) -> Planned:
+def plan_project(document: PlanDocument, at: datetime, status: ProjectStatus | None = None) -> Planned:
     """The project that a plan document describes, loaded at this instant, with what had to be derived for it.
 
     Remaining durations of work under way count from the plan's `statusDate`, from the instant of loading without one.
+    `status` is that of a project that is there already.
     Raises InvalidInputError naming field and reason.
     """
-    plan = plan_values(document, at)
+    plan = plan_values(document, at, status)
     try:
         return planning.plan_project(plan, optimal_ranks)
     except FieldError as error:

@@ -7,7 +7,8 @@ A buffer's consumption is a delay over its size, in percent. What counts as dela
 - `overage`: what the chain's own tasks have taken and will take beyond their plan, `sum(elapsed + remaining - planned)`
   (Theory of Constraints Handbook, 2010, ch. 3).
 - `gap`, for feeding buffers and their default: how much of the planned gap between the chain and the task it joins is
-  lost. What the joined task slips for other reasons gives the chain as much more room, what it gains takes room away.
+  lost. What the joined task slips for other reasons gives the chain as much more room; what it gains takes none away:
+  a chain that keeps its plan takes nothing of its buffer.
 
 A feeding buffer protects the last task of its chain. The project buffer protects every end of the network: the tasks
 whose finish nothing waits for, and the critical chain's own last one.
@@ -85,7 +86,8 @@ def _buffer_state(project: Project, ahead: Forecast, buffer: Buffer, chain: Chai
         return BufferState(buffer, chain, (), baseline_finish, baseline_finish, baseline_finish, 0.0, True)
     finish, needed = max([ahead.finish[position] for position in ends]), baseline_finish
     if buffer.measure is Measure.GAP and chain.joins is not None:
-        needed += _slip_for_other_reasons(project, ahead, chain.joins, {where[task_id] for task_id in chain.tasks})
+        slip = _slip_for_other_reasons(project, ahead, chain.joins, {where[task_id] for task_id in chain.tasks})
+        needed += max(0.0, slip)
     delay = finish - needed
     if buffer.measure is Measure.OVERAGE:
         delay = sum(_overage(tasks[where[task_id]], ahead.now) for task_id in chain.tasks)

@@ -57,6 +57,7 @@ def evaluate(
     latches: dict[LatchKey, Latch] = dict(after.latches)
     moved = False
     events: list[Event] = []
+    ids: set[str] = set()
     for rule in rules:
         firings: list[Firing] = []
         for decision in rule.decide(step):
@@ -75,7 +76,11 @@ def evaluate(
                 occurrence = latch.count + 1
                 latches[(rule.event, firing.subject)] = Latch(occurrence, armed=not rule.latched)
                 moved = True
-            events.append(_event(step, rule, firing, occurrence))
+            event = _event(step, rule, firing, occurrence)
+            if event.id in ids:
+                raise ValueError(f"{rule.event} fires twice for {firing.subject!r} with the same occurrence")
+            ids.add(event.id)
+            events.append(event)
     kept = MappingProxyType(latches) if moved else after.latches
     red = after.red_tasks
     if after.status is ProjectStatus.ACTIVE and step.red_tasks != red:
@@ -86,6 +91,8 @@ def evaluate(
 
 def _event(step: Transition, rule: Rule, firing: Firing, occurrence: int | None) -> Event:
     project = step.after
+    if isinstance(firing.subject, bool) or not isinstance(firing.subject, int | str):
+        raise TypeError(f"{rule.event}: a subject is an id, an integer or a string, and not {firing.subject!r}")
     identity = (project.account_id, project.id, project.baseline, rule.event, firing.subject, occurrence)
     why = {name: wire(value) for name, value in firing.why.items()}
     why |= {"cause": step.cause.kind, "baseline": project.baseline, "changeId": step.cause.change_id}

@@ -8,6 +8,9 @@ from chainbell.rules.forecast import BEGUN, OVER, WAITING, own_finish, start_bou
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Project
 
+NAMED = 20
+"""How many tasks are named from whom a delay is inherited."""
+
 
 class Inheritance(NamedTuple):
     """By how many working days a task starts behind its plan, and the tasks before it that ran over, nearest first."""
@@ -40,7 +43,7 @@ def inheritance(project: Project, seen: Assessment, position: int) -> Inheritanc
     late = ahead.start[position] - tasks[position].planned_start
     sources: list[HostId] = []
     here: int | None = position if late > NOISE else None
-    while here is not None:
+    while here is not None and len(sources) < NAMED:
         here = _holder(project, seen, here)
         if here is None:
             break

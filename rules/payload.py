@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -39,6 +40,8 @@ def _keys(kind: type[Any]) -> tuple[tuple[str, str], ...]:
 
 def wire(value: Any) -> Any:
     """JSON-ready data of a payload (a dataclass of dataclasses, tuples, dates, numbers and strings)."""
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{value} is no number that JSON knows")
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, Enum):

@@ -74,9 +74,11 @@ def report_task(
     if target == TaskStatus.COMPLETED:
         revised = _finish(revised, now, at)
     else:
-        if remaining is None and target is TaskStatus.ON_HOLD and task.status is TaskStatus.IN_PROGRESS:
+        stops = target in (TaskStatus.ON_HOLD, TaskStatus.CANCELLED) and task.status is TaskStatus.IN_PROGRESS
+        if remaining is None and stops:
             remaining = work_left(task, now, stands_still=project.stands_still)
-        revised = _work(task, revised, now, remaining, percent)
+        is_late = task.updated_at is not None and at < task.updated_at
+        revised = _work(task, revised, now if is_late else _since(task, now), remaining, percent, now)
     tasks = list(project.tasks)
     tasks[position] = revised
     return replace(project, tasks=tuple(tasks))
@@ -102,8 +104,18 @@ def _finish(task: Task, now: float, at: datetime) -> Task:
     return task._replace(remaining=0.0, percent=100.0, finished=now, finished_at=at)
 
 
-def _work(before: Task, task: Task, now: float, remaining: float | None, percent: float | None) -> Task:
-    """Fills in what an unfinished (or cancelled) task's report left open."""
+def _since(task: Task, now: float) -> float:
+    """From where what is reported at `now` counts: from then on, or from when work went on again if that came after.
+
+    A report from before a freeze that is told after it does not make the time between work.
+    """
+    if task.status is TaskStatus.IN_PROGRESS and task.updated_at is not None and task.counted_from is not None:
+        return max(now, task.counted_from)
+    return now
+
+
+def _work(before: Task, task: Task, since: float, remaining: float | None, percent: float | None, now: float) -> Task:
+    """Fills in what an unfinished (or cancelled) task's report left open; what it reports counts `since` then."""
     if task.is_unfinished and (
         before.is_complete or before.percent == 100
     ):  # reopened: whatever was not reported is derived from the rest
@@ -117,7 +129,7 @@ def _work(before: Task, task: Task, now: float, remaining: float | None, percent
     elif task.status == TaskStatus.IN_PROGRESS:
         started = now if before.started is None else before.started
         resumed = before.status != TaskStatus.IN_PROGRESS or remaining is not None
-        task = task._replace(started=started, counted_from=now if resumed else before.counted_from)
+        task = task._replace(started=started, counted_from=since if resumed else before.counted_from)
     return task._replace(
         remaining=before.remaining if remaining is None else float(remaining),
         percent=before.percent if percent is None else float(percent),
@@ -153,6 +165,10 @@ def carried_over(task: Task, done: Report, calendar: Calendar, data_date: float)
     if status is TaskStatus.NOT_STARTED:
         return task._replace(remaining=done.remaining)
     started = task.planned_start if done.started is None else done.started
+    if status is TaskStatus.ON_HOLD and done.started is None and not done.percent:
+        return task._replace(status=status, remaining=done.remaining)  # held before it began: links hold it still
+    if status is not TaskStatus.COMPLETED and done.started is None:
+        started = min(started, data_date)
     if status is TaskStatus.COMPLETED:
         finished = max(started, task.planned_finish) if done.finished is None else done.finished
         return task._replace(

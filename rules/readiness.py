@@ -1,18 +1,20 @@
 """Which tasks can start: nothing that holds their start lies ahead any more."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from chainbell.rules.calendar import NOISE
 from chainbell.rules.forecast import FS, NOT_STARTED, OVER, SS, WAITING, Forecast
 from chainbell.rules.model import Edge, Project, Readiness, Task
 
 
-def ready_tasks(project: Project, ahead: Forecast) -> list[bool]:
+def ready_tasks(project: Project, ahead: Forecast, today: date) -> list[bool]:
     """By task position: not started, and nothing holds up the start any more.
 
     FS predecessors are over, SS predecessors have started, and their lags, the task's own `not_before` and, for a task
     without predecessors, its planned start are reached. A cancelled predecessor holds up nobody, FF and SF links hold
-    no start. With `Readiness.PREDECESSORS` lags and dates are left aside.
+    no start. A date that is an opening is reached on its day (`today` is the local date), and not at the closing before
+    it. With `Readiness.PREDECESSORS` lags and dates are left aside.
     """
     tasks, predecessors = project.tasks, project.network.predecessors
     asks_dates = project.options.readiness is Readiness.DATES
@@ -20,7 +22,9 @@ def ready_tasks(project: Project, ahead: Forecast) -> list[bool]:
         phase is WAITING
         and tasks[position].status is NOT_STARTED
         and _is_free(tasks, ahead, predecessors[position], asks_dates)
-        and not (asks_dates and _is_early(tasks[position], ahead, is_first=not predecessors[position]))
+        and not (
+            asks_dates and _is_early(project, tasks[position], ahead.now, today, is_first=not predecessors[position])
+        )
         for position, phase in enumerate(ahead.phase)
     ]
 
@@ -40,7 +44,7 @@ def _is_free(tasks: Sequence[Task], ahead: Forecast, links: Sequence[Edge], asks
     return True
 
 
-def _is_early(task: Task, ahead: Forecast, *, is_first: bool) -> bool:
+def _is_early(project: Project, task: Task, now: float, today: date, *, is_first: bool) -> bool:
     """Whether the task's own dates lie ahead: `not_before`, and of one that follows nothing its planned start."""
-    now = ahead.now + NOISE
-    return (task.not_before is not None and task.not_before > now) or (is_first and task.planned_start > now)
+    opens = max(now - 1 if task.not_before is None else task.not_before, task.planned_start if is_first else now - 1)
+    return opens > now + NOISE or (opens > now - NOISE and today < project.calendar.start_date(opens))

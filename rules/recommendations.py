@@ -38,7 +38,8 @@ def _about(step: Transition, task: Task, percent: float) -> str:
     takes = f"it takes {percent:.1f} % of a buffer"
     left = _left(step, task)
     if task.status is TaskStatus.ON_HOLD:
-        return f"Get {task.name}{who} going again: it is on hold, {takes}, {_days(left)} left"
+        rest = f", {_days(left)} left" if left > NOISE else ""
+        return f"Get {task.name}{who} going again: it is on hold, {takes}{rest}"
     if left <= NOISE:
         return f"Ask what is left of {task.name}{who}: it is past its own estimate, {takes}"
     return f"Add capacity to {task.name}{who}, or cut its scope: {takes}, {_days(left)} left"

@@ -122,7 +122,8 @@ class Transition:
     @cached_property
     def ready(self) -> list[bool]:
         """By task position: not started, and nothing holds up the start any more."""
-        return ready_tasks(self.after, self.assessment.forecast)
+        today = self.after.calendar.local_date(self.evaluated_at)
+        return ready_tasks(self.after, self.assessment.forecast, today)
 
     def is_actionable(self, position: int) -> bool:
         """Somebody can act on the task at this position: it is ready to start, in progress or on hold."""

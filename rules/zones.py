@@ -49,12 +49,23 @@ class ZonePolicy:
                 raise ZonePolicyError(
                     "zones", f"yellow must lie below red, both within 0..1000; got {yellow:g} and {red:g}"
                 )
-        highest = self.yellow if self.policy == "static" else max(self.fever_yellow)
-        if not 0 <= self.margin <= min(highest, self.task_red):
-            most = min(highest, self.task_red)
+        if not 0 <= self.margin <= 1000:
+            raise ZonePolicyError("zones.margin", f"{self.margin:g} is not within 0 and 1000")
+
+    def check_margin(self) -> None:
+        """Raises ZonePolicyError for a margin that is larger than the thresholds it is taken from.
+
+        Asked of plans that come in; what is kept from before this was asked stays readable, and its alarms are armed
+        again when nothing is consumed.
+        """
+        line, highest = ("project's yellow threshold", self.yellow)
+        if self.policy == "fever":
+            line, highest = ("fever chart's highest yellow", max(self.fever_yellow))
+        if self.margin > highest:
+            raise ZonePolicyError("zones.margin", f"must be at most {highest:g}, the {line}; it is {self.margin:g}")
+        if self.margin > self.task_red:
             raise ZonePolicyError(
-                "zones.margin",
-                f"{self.margin:g} is not within 0 and {most:g}, below which the thresholds leave it no room",
+                "zones.margin", f"must be at most {self.task_red:g}, the tasks' red threshold; it is {self.margin:g}"
             )
 
     def project_thresholds(self, completion: float) -> tuple[float, float]:

@@ -44,7 +44,7 @@ def revise(project: Project | None, change: Change) -> Revision:
         remaining = (change.task_id, change.remaining_duration)
     cause = Cause(change.kind, by, change.reason, change.change_id, remaining)
     if isinstance(change, Plan):
-        planned = plan_project(change.plan, change.at)
+        planned = plan_project(change.plan, change.at, None if project is None else project.status)
         after = planned.project if project is None else replan(project, planned.project)
         return Revision(after, cause, planned.notes)
     if project is None:

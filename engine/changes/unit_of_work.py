@@ -7,10 +7,11 @@ project is read once, evaluated after every change, and written once, with its e
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from chainbell.delivery import compose, message_id
@@ -76,11 +77,15 @@ class UnitOfWork:
         if not (isinstance(change, ClockTick) and change.project_id is None):
             return [self._apply_to(self._works.target(change), change)]
         applied = []
-        for work in self._works.active(change.account_id):
+        for found in self._works.active(change.account_id):
+            if isinstance(found, EvaluationError):
+                applied.append(Applied((), refused=found, project_id=found.project_id))
+                continue
             try:
-                applied.append(self._apply_to(work, change))
+                applied.append(self._apply_to(found, change))
             except (InvalidInputError, EvaluationError) as error:  # one that cannot be evaluated holds up nobody
-                applied.append(Applied((), refused=error, project_id=None if work.project is None else work.project.id))
+                project_id = None if found.project is None else found.project.id
+                applied.append(Applied((), refused=error, project_id=project_id))
         return applied
 
     def reevaluate(self, key: int, at: datetime) -> Applied:
@@ -131,7 +136,7 @@ class UnitOfWork:
             kept = work.plans[-1].plan if work.plans else None
             if kept is None and work.found is not None:
                 kept = history.kept_plan(self._connection, work.found.key, work.project.baseline)
-            if kept is not None and PlanDocument.model_validate(kept) == change.plan:
+            if kept is not None and _is_same_plan(kept, change.plan):
                 return Applied(())
         return None
 
@@ -157,7 +162,7 @@ class UnitOfWork:
             point = history.fever_point(seen.project, seen.assessment)
             if point != work.point:
                 work.point = point
-                work.points.append((change.at, point))
+                work.points.append((seen.project.evaluated_at or change.at, point))
         return seen.project, seen.events
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -255,12 +260,23 @@ def _refuse_other(change: Change, digest: str, known: str | None) -> None:
         raise InvalidInputError("changeId", f"{change.change_id!r} was given to another change already")
 
 
+def _is_same_plan(kept: dict[str, Any], plan: PlanDocument) -> bool:
+    """Whether a kept document says the same; one that could not be taken any more does not."""
+    try:
+        return PlanDocument.model_validate(kept) == plan
+    except ValidationError:
+        return False
+
+
 def _digest(change: Change) -> str:
-    """What tells two changes of one `changeId` apart; without one there is nothing to tell."""
+    """What tells two changes of one `changeId` apart: what they say, however it is spelt. The account is left out, it
+    may be named or not; the instant too, where the clock gave it."""
     if change.change_id is None:
         return ""
-    given = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+    said = change.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"account_id", "at"})
+    if "at" in change.model_fields_set:
+        said["at"] = change.at.astimezone(UTC).isoformat()
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _body(change: Change) -> dict[str, Any]:

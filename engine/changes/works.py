@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from chainbell.engine.documents.change import Change, Plan
-from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.rules import Event, HostId, Project, ProjectStatus
 from chainbell.rules.ids import other_form
 from chainbell.storage import AmbiguousProjectError, FeverPoint, Located, StoredProject, projects
@@ -113,19 +113,28 @@ class Works:
             self._located[name] = located
         return self._located[name]
 
-    def active(self, account_id: HostId | None) -> list[Work]:
-        """Every Active project, of one account or of all."""
+    def active(self, account_id: HostId | None) -> list[Work | EvaluationError]:
+        """Every Active project, of one account or of all; an error in place of one that cannot be read."""
         keys = projects.active_keys(self._connection, account_id)
-        works = [self.known(key) for key in keys]
+        works = [self._readable(key) for key in keys]
         touched = [work for key, work in self.found.items() if key not in set(keys)]
         new = [work for (account, _), work in self._new.items() if account_id in (None, account)]
         return [
             work
             for work in (*works, *touched, *new)
-            if work.project is not None
-            and work.project.status == ProjectStatus.ACTIVE
-            and account_id in (None, work.project.account_id)
+            if isinstance(work, EvaluationError)
+            or (
+                work.project is not None
+                and work.project.status == ProjectStatus.ACTIVE
+                and account_id in (None, work.project.account_id)
+            )
         ]
+
+    def _readable(self, key: int) -> Work | EvaluationError:
+        try:
+            return self.known(key)
+        except (ValueError, KeyError, TypeError) as error:  # rows that make no project
+            return EvaluationError(projects.id_of(self._connection, key), f"{type(error).__name__}: {error}")
 
     def known(self, key: int) -> Work:
         """The project in this row; raises LookupError if the row is gone."""

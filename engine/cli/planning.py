@@ -48,7 +48,9 @@ StrictOption = Annotated[
 ]
 PlanFile = Annotated[
     Path,
-    typer.Argument(help="JSON, YAML, Microsoft Project XML, CSV, Primavera XER; with chainbell[mpxj] .mpp and others."),
+    typer.Argument(
+        help="JSON, YAML, Microsoft Project XML, CSV, Primavera XER; with chainbell\\[mpxj] .mpp and others."
+    ),
 ]
 
 

@@ -13,7 +13,7 @@ from chainbell.engine.cli.app import Account, AsJson, account_id, app, console, 
 from chainbell.engine.cli.fever_chart import fever_chart
 from chainbell.engine.cli.planning import difference_lines
 from chainbell.engine.documents.change import Change, read_change
-from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.importers import read_json
 from chainbell.engine.reading.reasons import reason
 from chainbell.rules import Event
@@ -51,6 +51,8 @@ def apply(
                     fired = engine.apply(change)
                 except InvalidInputError as error:
                     raise type(error)(f"line {number}: {error.field}", error.reason) from None
+                except EvaluationError as error:
+                    raise InvalidInputError(f"line {number}", str(error)) from error
                 print_json({"line": number, "events": [{"id": event.id, **event_line(event)} for event in fired]})
 
 

@@ -18,6 +18,7 @@ from chainbell.rules import (
     Milestone,
     Options,
     Person,
+    ProjectStatus,
     Task,
     ZonePolicy,
 )
@@ -27,22 +28,27 @@ from chainbell.rules.progress import Report
 T = TypeVar("T")
 
 
-def plan_values(document: PlanDocument, at: datetime) -> Plan:
-    """The plan that a document describes, given at this instant; raises InvalidInputError naming field and reason."""
+def plan_values(document: PlanDocument, at: datetime, status: ProjectStatus | None = None) -> Plan:
+    """The plan that a document describes, given at this instant; raises InvalidInputError naming field and reason.
+
+    `status` is that of a project that is there already: a plan does not change it.
+    """
     heading = document.project
     calendar = _within("project.calendar", lambda: heading.calendar.value(heading.start_date))
     zones = _within("project", lambda: ZonePolicy(**heading.zones.model_dump()))
+    _within("project", zones.check_margin)
     chains = tuple(Chain(chain.id, chain.kind, chain.tasks, chain.joins) for chain in document.chains)
     method = document.planning
     return Plan(
         account_id=document.account_id,
         id=heading.id,
         name=heading.name,
-        status=heading.status,
+        status=heading.status if status is None else status,
         start_date=heading.start_date,
         target_end_date=heading.target_end_date,
         calendar=calendar,
         tasks=tuple(_task(calendar, task, number) for number, task in enumerate(document.tasks)),
+        given_at=calendar.coordinate(at),
         data_date=calendar.coordinate(at) if heading.status_date is None else _start(calendar, heading.status_date),
         links=tuple(Link(link.from_, link.to, link.type, link.lag, link.resource) for link in document.links),
         chains=chains,

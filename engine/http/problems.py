@@ -7,7 +7,14 @@ from typing import Any
 
 from aiohttp import web
 
-from chainbell.engine.errors import ConflictError, InvalidInputError, NotFoundError, StaleChange, StorageError
+from chainbell.engine.errors import (
+    ConflictError,
+    EvaluationError,
+    InvalidInputError,
+    NotFoundError,
+    StaleChange,
+    StorageError,
+)
 from chainbell.engine.logs import log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -15,6 +22,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (StaleChange, HTTPStatus.CONFLICT),
     (InvalidInputError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (EvaluationError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (ConflictError, HTTPStatus.CONFLICT),
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
@@ -39,6 +47,11 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
         return problem(error.status, error.text or error.reason, kept)
     except tuple(kind for kind, _ in STATUS) as error:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
+        if isinstance(error, EvaluationError):
+            log.error("chainbell.evaluation_refused", project_id=error.project_id, reason=error.reason)
+            return problem(
+                status, f"project {error.project_id!r} cannot be evaluated; it has been logged", field="rules"
+            )
         if isinstance(error, InvalidInputError):
             return problem(status, str(error), field=error.field, reason=error.reason)
         return problem(status, str(error))

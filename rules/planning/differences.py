@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
+from chainbell.rules.calendar import NOISE, Calendar
 from chainbell.rules.model import Buffer, Chain, Link, Milestone, Person, Project, Task
 from chainbell.rules.payload import wire
 
@@ -26,6 +27,7 @@ class Difference:
 def outline(project: Project) -> dict[str, Any]:
     """The plan of a project, reports and statuses left aside."""
     return {
+        "accountId": project.account_id,
         "project": _heading(project),
         "tasks": [_task(project, task) for task in project.tasks],
         "links": [_link(link) for link in project.network.links],
@@ -38,6 +40,7 @@ def outline(project: Project) -> dict[str, Any]:
 def _heading(project: Project) -> Fields:
     calendar = project.calendar
     return {
+        "id": project.id,
         "name": project.name,
         "startDate": wire(project.start_date),
         "targetEndDate": wire(project.target_end_date),
@@ -62,11 +65,23 @@ def _task(project: Project, task: Task) -> Fields:
         "id": task.id,
         "name": task.name,
         "duration": task.duration,
-        "plannedStart": wire(project.calendar.start_date(task.planned_start)),
-        "plannedFinish": wire(project.due_date(task)),
+        "plannedStart": _start(project.calendar, task.planned_start),
+        "plannedFinish": _finish(project, task),
         "startNoEarlierThan": task.not_before,
         "assignedTo": _person(task.assigned_to),
     }
+
+
+def _start(calendar: Calendar, coordinate: float) -> str:
+    """A start as its date, within a day as its instant."""
+    is_opening = abs(coordinate - round(coordinate)) <= NOISE
+    return str(wire(calendar.start_date(coordinate) if is_opening else calendar.start_instant(coordinate)))
+
+
+def _finish(project: Project, task: Task) -> str:
+    """A finish as its date, within a day as its instant."""
+    is_closing = abs(task.planned_finish - round(task.planned_finish)) <= NOISE
+    return str(wire(project.due_date(task) if is_closing else project.calendar.instant(task.planned_finish)))
 
 
 def _person(person: Person | None) -> Fields | None:
@@ -110,7 +125,11 @@ def _flat(heading: Fields) -> Fields:
 
 def _by_key(name: str, items: Sequence[Fields]) -> dict[Any, Fields]:
     if name == "links":
-        return {f"{link['from']} {link.get('type', 'FS')} {link['to']}": link for link in items}
+        links: dict[str, Fields] = {}
+        for link in items:
+            key = f"{link['from']} {link.get('type', 'FS')} {link['to']}"
+            links[key if key not in links else f"{key} ({len(links)})"] = link
+        return links
     return {item["id"]: item for item in items}
 
 

@@ -32,6 +32,8 @@ def plan_notes(plan: Plan, project: Project) -> Iterator[str]:
     contradicting = list(_contradicting(project, start, finish))
     if contradicting:
         yield f"planned dates contradict links, the links decide once work is reported: {_named(contradicting)}"
+    if plan.data_date > plan.given_at + 1 + NOISE:
+        yield "the data date (statusDate) lies ahead of the instant at which the plan is loaded"
     has_actuals = any(task.status is not TaskStatus.NOT_STARTED for task in project.tasks)
     if has_actuals and project.status is ProjectStatus.PLANNING:
         yield "work is under way, but the project is in Planning: nothing rings before it is Active (project.status)"

@@ -57,8 +57,9 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A project to be planned. `data_date` is the coordinate from which remaining durations count; `capacities` are
-    units of each resource. Without `chains` they are found, without `buffers` they are sized."""
+    """A project to be planned. `given_at` is the coordinate at which it is loaded, `data_date` the one from which
+    remaining durations count; `capacities` are units of each resource. Without `chains` they are found, without
+    `buffers` they are sized."""
 
     account_id: HostId
     id: HostId
@@ -68,6 +69,7 @@ class Plan:
     calendar: Calendar
     tasks: tuple[TaskPlan, ...]
     data_date: float
+    given_at: float
     target_end_date: date | None = None
     links: tuple[Link, ...] = ()
     chains: tuple[Chain, ...] = ()

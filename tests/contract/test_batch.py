@@ -122,14 +122,30 @@ def test_a_rule_that_fails_on_one_project_holds_up_nobody(database_url: str) -> 
         later = (LATE + timedelta(days=30)).isoformat()
         engine.apply({"kind": "clock", "at": later})
         assert engine.status(3).as_of > LATE
+        tick = {"kind": "clock", "at": later, "projectId": 2}
         with pytest.raises(EvaluationError, match="project 2 cannot be evaluated: KeyError"):
-            engine.apply({"kind": "clock", "at": later, "projectId": 2})
+            engine.apply(tick)
+        failed, fine = engine.apply_each([tick, task_update(1, later, 3, percentComplete=5)])
+        assert isinstance(failed.error, EvaluationError)
+        assert fine.error is None
+
+
+def test_a_rule_that_fires_twice_for_a_subject_is_told_of_before_anything_is_written(database_url: str) -> None:
+    """Two events of one id would break every later write of the transaction they are in."""
+    twice = [Firing(1, (), occurrence=1)] * 2
+    rule = Rule("project.of_the_host", tuple, lambda step: twice, latched=False)
+    with Engine(database_url, keys=[generate_key()], rules=(*CATALOGUE, rule)) as engine:
+        with pytest.raises(EvaluationError, match=r"project\.of_the_host fires twice for 1"):
+            engine.load(line_plan(), at=MONDAY)
+        assert engine.events() == []
 
 
 def test_a_project_that_cannot_be_read_holds_up_nobody(engine: Engine) -> None:
     portfolio(engine, 3)
     with engine.database.write() as connection:
         connection.execute(update(table(ProjectRow)).where(table(ProjectRow).c.id == 2).values(zones={"policy": "?"}))
+    engine.apply({"kind": "clock", "at": (MONDAY + timedelta(days=1)).isoformat()})
+    assert [engine.status(project).as_of > MONDAY for project in (1, 3)] == [True, True]
     report = engine.reevaluate(LATE)
     assert [project for project, _ in report.refused] == [2]
     assert {event.project_id for event in engine.events(name="task.red")} == {1, 3}

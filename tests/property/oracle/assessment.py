@@ -122,9 +122,15 @@ class Assessment:
         if by_predecessors:
             return True
         planned = self.plan.tasks[task]
-        if planned.not_before is not None and planned.not_before > self.now + NOISE:
-            return False
-        return bool(into) or planned.planned_start <= self.now + NOISE
+        dates = [] if planned.not_before is None else [planned.not_before]
+        return all(self._is_reached(day) for day in (dates if into else [*dates, planned.planned_start]))
+
+    def _is_reached(self, start: float) -> bool:
+        """A start at an opening is reached on its own day, not at the closing before it."""
+        today = self.instant.astimezone(self.plan.calendar.zone).date()
+        if start < self.now - NOISE:
+            return True
+        return start <= self.now + NOISE and today >= self.plan.calendar.start_date(start)
 
     def is_actionable(self, task: Id) -> bool:
         return self.state.work[task].status in ("InProgress", "OnHold") or self.is_ready(task)

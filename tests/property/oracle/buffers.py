@@ -76,7 +76,7 @@ class BufferState:
     @cached_property
     def needed(self) -> float:
         """The finish beyond which it is taken."""
-        return self.baseline_finish + (self._slip() if self.buffer.measure == "gap" else 0.0)
+        return self.baseline_finish + (max(0.0, self._slip()) if self.buffer.measure == "gap" else 0.0)
 
     @property
     def consumption(self) -> float:

@@ -142,7 +142,10 @@ def report_task(state: State, task: Task, report: Report, at: datetime) -> None:
     work = state.work[task.id]
     old, left = work.status, state.left(task.id, at)
     new = report.new_status(old)
-    work.last_report = at if work.last_report is None else max(work.last_report, at)
+    told_before, since = work.last_report, at
+    if old == "InProgress" and told_before is not None and at >= told_before:
+        since = max(at, _known(work.counted_from))  # work that went on again later counts from then
+    work.last_report = at if told_before is None else max(told_before, at)
     if new == "Completed":
         if old != "Completed":
             work.finished = at
@@ -150,7 +153,7 @@ def report_task(state: State, task: Task, report: Report, at: datetime) -> None:
         return
     reopens = old == "Completed" or (old == "Cancelled" and work.percent == 100)
     percent, remaining = _reported(state, task, report, reopens=reopens and new != "Cancelled")
-    if remaining is None and old == "InProgress" and new == "OnHold":
+    if remaining is None and old == "InProgress" and new in ("OnHold", "Cancelled"):
         remaining = left
         counts_anew = False
     else:
@@ -164,7 +167,7 @@ def report_task(state: State, task: Task, report: Report, at: datetime) -> None:
     elif new == "InProgress":
         work.started = work.started or at
         if counts_anew or old != "InProgress":
-            work.counted_from = at
+            work.counted_from = since
 
 
 def _reported(state: State, task: Task, report: Report, *, reopens: bool) -> tuple[float | None, float | None]:

@@ -27,7 +27,7 @@ def test_fever_zones_rise_with_chain_completion(completion: float, consumption: 
 
 @pytest.mark.parametrize(
     "options",
-    [{"yellow": 70.0, "red": 70.0}, {"task_yellow": 95.0}, {"margin": 60.0}, {"policy": "traffic"}, {"red": 1e9}],
+    [{"yellow": 70.0, "red": 70.0}, {"task_yellow": 95.0}, {"margin": -1.0}, {"policy": "traffic"}, {"red": 1e9}],
 )
 def test_a_policy_whose_zones_do_not_follow_each_other_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="zones"):
