@@ -3,14 +3,18 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+DOCS_INSTALLED := .venv/.docs-installed
 
-.PHONY: demo test soak bench lint format clean
+.PHONY: demo test docs soak bench lint format clean
 
 demo: $(INSTALLED)
 	@$(BIN)/chainbell simulate fixtures/product-launch.yaml --listen
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n auto
+
+docs: $(DOCS_INSTALLED)
+	$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
 
 soak: $(INSTALLED)
 	CHAINBELL_SOAK=1 $(BIN)/pytest -m soak
@@ -37,6 +41,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "chainbell needs Python 3.11 or later with its venv module" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(DOCS_INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "chainbell needs Python 3.11 or later with its venv module" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -1,0 +1,22 @@
+"""Sphinx: Markdown by MyST, the Furo theme, the Python API from the docstrings. `make docs` builds it."""
+
+from importlib.metadata import version
+
+project = "chainbell"
+author = "The chainbell maintainers"
+copyright = author  # noqa: A001  the name is Sphinx's
+release = version("chainbell")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["README.md"]
+html_theme = "furo"
+html_title = f"chainbell {release}"
+html_copy_source = False
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_class_signature = "separated"
+default_role = "code"
+nitpicky = False
+suppress_warnings = ["misc.highlighting_failure"]
