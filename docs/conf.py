@@ -1,11 +1,11 @@
 """Sphinx: Markdown by MyST, the Furo theme, the Python API from the docstrings. `make docs` builds it."""
 
-from importlib.metadata import version
+from importlib import metadata
 
 project = "chainbell"
 author = "The chainbell maintainers"
 copyright = author  # noqa: A001  the name is Sphinx's
-release = version("chainbell")
+release = metadata.version("chainbell")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["README.md"]

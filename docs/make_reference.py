@@ -152,7 +152,7 @@ def settings_page() -> str:
     lines = [MADE, "# Settings", "", "## Environment variables", "", "| variable | meaning |", "|---|---|"]
     lines += [
         "| `CHAINBELL_DATABASE` | the database of the command line, as `--database`; `sqlite:///chainbell.db` by default |",
-        "| `CHAINBELL_ALLOW_INSIDE` | `1` allows delivery over plain http and to inside addresses, as `--allow-inside` |",
+        "| `CHAINBELL_ALLOW_INSIDE` | `1` allows plain http and inside addresses, as `--allow-inside` |",
         "| `CHAINBELL_KEYS` | Fernet keys separated by commas: the first seals webhook secrets, all open them |",
         "| `CHAINBELL_TABLE_PREFIX` | what the names of the tables begin with; `chainbell_` by default |",
         "| `CHAINBELL_SCHEMA` | the PostgreSQL schema of the tables; the connection's own by default |",
@@ -171,7 +171,8 @@ def _text(x: float, y: float, words: str, extra: str = "") -> str:
 
 
 def _svg(width: int, height: int, title: str, parts: list[str]) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     ground = f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
     return "\n".join([head, f"<title>{title}</title>", ground, *parts, "</svg>"]) + "\n"
 

@@ -1,7 +1,7 @@
 """Every code block of the documentation runs, and the pages that follow from the code are what the code says.
 
-A block is a fence with a language. By language: `python` runs, all blocks of a page in one namespace; `console` runs the
-lines after `$ ` and compares what stands below each with its output (`...` stands for any lines); `sh` runs; `yaml`,
+A block is a fence with a language. By language: `python` runs, all blocks of a page in one namespace; `console` runs
+the lines after `$ ` and compares what stands below each with its output (`...` stands for anything); `sh` runs; `yaml`,
 `json` and `jsonl` are read as what they are: plans, changes, scenarios; `javascript` and `go` are checked by their own
 tools. A comment before a block says what else is to happen: `<!-- file: NAME -->` writes it to the page's folder, and
 `<!-- not run: REASON -->` leaves it out.
@@ -31,6 +31,7 @@ from chainbell.engine.simulation import read_scenario
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DIRECTIVE = re.compile(r"^```\{.*?^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"(?:<!-- (file|not run): ([^\n]+) -->\n+)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PORT = re.compile(r"\b(?:3000|8080)\b")
 NODE = str(Path(ROOT_DIR) / "bin")
@@ -47,8 +48,13 @@ class Block:
     said: str | None
 
 
+def text_of(page: Path) -> str:
+    """A page without Sphinx's directives, its lines where they were."""
+    return DIRECTIVE.sub(lambda found: "\n" * found[0].count("\n"), page.read_text(encoding="utf-8"))
+
+
 def blocks(page: Path) -> Iterator[Block]:
-    text = page.read_text(encoding="utf-8")
+    text = text_of(page)
     for found in BLOCK.finditer(text):
         mark, said, language, inside = found.groups()
         yield Block(language, inside, text.count("\n", 0, found.start(3)) + 1, mark, said)
@@ -144,7 +150,10 @@ class Folder:
             script += [line, f"echo --end-{number}--"]
             expected.append(output.strip())
             if line.endswith("&"):
-                script.append("sleep 2")
+                script += [
+                    f"for _ in $(seq 300); do (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null && break; sleep 0.1; done"
+                    for port in self.ports.values()
+                ]
         shown = self.run_shell("\n".join(script))
         for number, wanted in enumerate(expected):
             output, _, shown = shown.partition(f"--end-{number}--\n")
@@ -177,14 +186,12 @@ def test_every_code_block_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch
 def test_no_block_is_left_unseen() -> None:
     """Fences that the pattern does not read would not be run."""
     for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        outside = re.sub(r"^```\{.*?^```$", "", BLOCK.sub("", text), flags=re.MULTILINE | re.DOTALL)
-        assert "```" not in outside, page
+        assert "```" not in BLOCK.sub("", text_of(page)), page
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", BLOCK.sub("", text_of(page))):
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
