@@ -30,7 +30,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p chainbell.engine -p chainbell.delivery -p chainbell.storage -p chainbell.rules
-	$(BIN)/mypy tests benchmarks fixtures/custom_event.py fixtures/hosts/plain_script.py fixtures/hosts/fastapi_backend.py fixtures/receivers
+	$(BIN)/mypy tests benchmarks docs/make_reference.py fixtures/custom_event.py fixtures/hosts/plain_script.py fixtures/hosts/fastapi_backend.py fixtures/receivers
 	$(BIN)/lint-imports
 
 format: $(INSTALLED)

@@ -1,5 +1,6 @@
 """Sphinx: Markdown by MyST, the Furo theme, the Python API from the docstrings. `make docs` builds it."""
 
+import logging
 from importlib import metadata
 
 project = "chainbell"
@@ -18,5 +19,5 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_class_signature = "separated"
 default_role = "code"
-nitpicky = False
-suppress_warnings = ["misc.highlighting_failure"]
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plug-ins when autodoc imports it

@@ -62,11 +62,9 @@ def events_page() -> str:
         MADE,
         "# Events",
         "",
-        "The events in the order in which one evaluation fires them. The tables list the fields",
-    ]
-    lines += [
-        "of `data`; [what is delivered](../concepts/delivery.md) describes the envelope around it. Durations and sizes are",
-        "working days, consumption is percent of a buffer, and fields that count days late or early are calendar days.",
+        "The events in the order in which one evaluation fires them. The tables list the fields of `data`;",
+        "[what is delivered](../concepts/delivery.md) describes the envelope around it. Durations and sizes are working",
+        "days, consumption is percent of a buffer, and fields that count days late or early are calendar days.",
         "",
     ]
     for rule in CATALOGUE:
@@ -89,9 +87,11 @@ def api_page() -> str:
     described = document(CATALOGUE)
     lines = [MADE, "# API routes", "", "`chainbell serve` answers these routes, and so does `create_app(engine)` in an"]
     lines += [
-        "aiohttp application. Every route asks for `Authorization: Bearer TOKEN` except `/healthz`, `/readyz`, `/metrics` and",
-        "`/openapi.json`. Errors are problem documents (RFC 9457) with `field` and `reason`. `/openapi.json` has the",
-        "schemas of all bodies.",
+        "aiohttp application. The routes of the table ask for `Authorization: Bearer TOKEN`. Errors are problem documents",
+        "(RFC 9457) with `field` and `reason`. `/openapi.json` has the schemas of all bodies.",
+        "",
+        "Four routes ask for no token: `GET /healthz`, `GET /readyz` (503 once a delivery has been due for five minutes),",
+        "`GET /metrics` (Prometheus) and `GET /openapi.json`.",
         "",
         "| method | path | what it does | body | parameters | success |",
         "|---|---|---|---|---|---|",
@@ -103,9 +103,8 @@ def api_page() -> str:
             names = [p["name"] for p in operation.get("parameters", []) if p.get("in") == "query"]
             status = next(code for code in operation["responses"] if code.startswith("2"))
             shown = ", ".join(f"`{one}`" for one in names)
-            lines.append(
-                f"| {method.upper()} | `{path}` | {operation['summary']} | {f'`{name}`' if name else ''} | {shown} | {status} |"
-            )
+            taken = f"`{name}`" if name else ""
+            lines.append(f"| {method.upper()} | `{path}` | {operation['summary']} | {taken} | {shown} | {status} |")
     return "\n".join(lines) + "\n"
 
 
@@ -151,7 +150,7 @@ def settings_page() -> str:
     """Environment variables and the settings classes with their defaults."""
     lines = [MADE, "# Settings", "", "## Environment variables", "", "| variable | meaning |", "|---|---|"]
     lines += [
-        "| `CHAINBELL_DATABASE` | the database of the command line, as `--database`; `sqlite:///chainbell.db` by default |",
+        "| `CHAINBELL_DATABASE` | as `--database`; `sqlite:///chainbell.db` by default |",
         "| `CHAINBELL_ALLOW_INSIDE` | `1` allows plain http and inside addresses, as `--allow-inside` |",
         "| `CHAINBELL_KEYS` | Fernet keys separated by commas: the first seals webhook secrets, all open them |",
         "| `CHAINBELL_TABLE_PREFIX` | what the names of the tables begin with; `chainbell_` by default |",
