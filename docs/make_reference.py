@@ -63,8 +63,8 @@ def events_page() -> str:
         "# Events",
         "",
         "The events in the order in which one evaluation fires them. The tables list the fields of `data`;",
-        "[what is delivered](../concepts/delivery.md) describes the envelope around it. Durations and sizes are working",
-        "days, consumption is percent of a buffer, and fields that count days late or early are calendar days.",
+        "[what is delivered](../concepts/delivery.md) describes the envelope around it. Durations and sizes are",
+        "working days, consumption is percent of a buffer, and fields that count days late or early are calendar days.",
         "",
     ]
     for rule in CATALOGUE:
@@ -87,11 +87,11 @@ def api_page() -> str:
     described = document(CATALOGUE)
     lines = [MADE, "# API routes", "", "`chainbell serve` answers these routes, and so does `create_app(engine)` in an"]
     lines += [
-        "aiohttp application. The routes of the table ask for `Authorization: Bearer TOKEN`. Errors are problem documents",
-        "(RFC 9457) with `field` and `reason`. `/openapi.json` has the schemas of all bodies.",
+        "aiohttp application. The routes of the table ask for `Authorization: Bearer TOKEN`. Errors are problem",
+        "documents (RFC 9457) with `field` and `reason`. `/openapi.json` has the schemas of all bodies.",
         "",
-        "Four routes ask for no token: `GET /healthz`, `GET /readyz` (503 once a delivery has been due for five minutes),",
-        "`GET /metrics` (Prometheus) and `GET /openapi.json`.",
+        "Four routes ask for no token: `GET /healthz`, `GET /readyz` (503 once a delivery has been due for five",
+        "minutes), `GET /metrics` (Prometheus) and `GET /openapi.json`.",
         "",
         "| method | path | what it does | body | parameters | success |",
         "|---|---|---|---|---|---|",
