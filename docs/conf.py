@@ -19,7 +19,8 @@ html_copy_source = False
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints_format = "short"
+nitpick_ignore_regex = [("py:.*", ".*")]  # types of other packages have no page here
 autodoc_class_signature = "separated"
 default_role = "code"
 
