@@ -19,6 +19,7 @@ html_copy_source = False
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of other packages have no page here
 autodoc_class_signature = "separated"
