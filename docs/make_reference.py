@@ -208,7 +208,7 @@ def fever_chart() -> str:
     parts += [f'<circle cx="{x:g}" cy="{y:g}" r="4" fill="#333"/>' for x, y in points]
     for point, name in ((trail[3], "project.early_warning"), (trail[4], "task.red")):
         x, y = at(point.completion, point.consumption)
-        parts.append(_text(x + 10, y + 4, name))
+        parts.append(_text(x + 10, y, name, 'stroke="#fff" stroke-width="3" paint-order="stroke"'))
     return _svg(640, 330, "Fever chart of the scenario product-launch", parts)
 
 
