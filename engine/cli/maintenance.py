@@ -32,7 +32,7 @@ def upgrade(context: typer.Context) -> None:
         print(f"revision {found or 'none'} -> {database.revision()}")
 
 
-Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; by default what the README says.")]
+Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; by default what `Retention` says.")]
 
 
 @db_app.command()

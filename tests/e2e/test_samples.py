@@ -1,4 +1,4 @@
-"""The plan and the changes that the README's commands begin with."""
+"""The plan and the changes that the documentation's commands begin with."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.e2e.commands import FIXTURES, chainbell, lines
 SAMPLES = FIXTURES / "samples"
 
 
-def test_the_readme_s_first_commands_show_a_project_that_goes_red(tmp_path: Path) -> None:
+def test_the_first_commands_show_a_project_that_goes_red(tmp_path: Path) -> None:
     database = tmp_path / "chainbell.db"
     assert "critical chain found: 1 -> 3 -> 5 -> 6" in chainbell("plan", SAMPLES / "plan.yaml").stdout
     loaded = chainbell("load", SAMPLES / "plan.yaml", database=database)
