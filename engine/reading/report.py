@@ -52,6 +52,11 @@ class FeverPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectReport:
+    """What is known of a project at `as_of`: its zone and figures, its buffers, its tasks, the trail of its fever chart.
+
+    Consumption is percent of a buffer, completion percent of the critical chain; sizes are working days.
+    """
+
     account_id: HostId
     project_id: HostId
     project_name: str
