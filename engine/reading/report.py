@@ -52,7 +52,7 @@ class FeverPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectReport:
-    """What is known of a project at `as_of`: its zone and figures, its buffers, its tasks, the trail of its fever chart.
+    """What is known of a project at `as_of`: its figures, buffers and tasks, the trail of its fever chart.
 
     Consumption is percent of a buffer, completion percent of the critical chain; sizes are working days.
     """
