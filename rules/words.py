@@ -27,8 +27,8 @@ def whose_delay(why: Kept) -> str:
     """What a task runs over by itself, and what it inherits from whom; nothing for events from before that was kept."""
     words = ""
     if why.get("overrun"):
-        words += f"; it runs {why['overrun']:g} working days over its own duration"
+        words += f"; it runs {round(why['overrun'], 1):g} working days over its own duration"
     if why.get("inheritedFrom"):
         sources = ", ".join(str(task_id) for task_id in why["inheritedFrom"])
-        words += f"; it starts {why['inheritedDelay']:g} working days late, inherited from {sources}"
+        words += f"; it starts {round(why['inheritedDelay'], 1):g} working days late, inherited from {sources}"
     return words

@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateSchema
 from chainbell.rules.errors import FieldError
 from chainbell.storage import migrations
 from chainbell.storage.errors import translated
-from chainbell.storage.tables import SCHEMA
+from chainbell.storage.metadata import SCHEMA
 
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another."""

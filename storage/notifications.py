@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, func, select
 
 from chainbell.storage.database import Database
-from chainbell.storage.tables import PREFIX, SCHEMA
+from chainbell.storage.metadata import PREFIX, SCHEMA
 
 CHANNEL = f"{SCHEMA or ''}{PREFIX}due"
 LOOK_SECONDS = 1.0

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from chainbell.rules import Project
 from chainbell.storage.mapping import milestone_columns, plan_columns, state_columns, task_columns
+from chainbell.storage.metadata import Kept
 from chainbell.storage.tables import (
     BufferRow,
     ChainRow,
-    Kept,
     LatchRow,
     LinkRow,
     MilestoneRow,

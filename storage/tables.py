@@ -1,10 +1,9 @@
-"""What is kept: one SQLModel class a table, in metadata of its own so that it lives beside a host's tables.
+"""What is kept: one SQLModel class a table.
 
 Coordinates (working days) are kept beside instants so that reading a portfolio needs no calendar arithmetic. Hot paths
 use SQLAlchemy Core on `Row.__table__`; the classes are for declaring, migrating and browsing.
 """
 
-import os
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -14,43 +13,17 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.orm import declared_attr, registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from chainbell.rules import HostId
+from chainbell.storage.metadata import QUALIFIED, Kept
 from chainbell.storage.types import HostIdType, Instant
-
-PREFIX = os.environ.get("CHAINBELL_TABLE_PREFIX", "chainbell_")
-SCHEMA = os.environ.get("CHAINBELL_SCHEMA") or None
-"""Where the tables live beside a host's own: read once, when this module is first imported."""
-
-QUALIFIED = PREFIX if SCHEMA is None else f"{SCHEMA}.{PREFIX}"
-
-METADATA = MetaData(
-    schema=SCHEMA,
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    },
-)
-
-
-class Kept(SQLModel, registry=registry(metadata=METADATA)):
-    """The base of all tables; a class `TaskRow` is the table `chainbell_task`."""
-
-    @declared_attr.directive
-    def __tablename__(cls) -> str:  # noqa: N805
-        words = "".join("_" + letter.lower() if letter.isupper() else letter for letter in cls.__name__)
-        return PREFIX + words.strip("_").removesuffix("_row")
 
 
 def _project_key() -> Any:

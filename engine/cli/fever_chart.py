@@ -1,32 +1,33 @@
 """The fever chart in the terminal: chain completion across, buffer consumption up, the trail numbered in time."""
 
 from collections.abc import Sequence
+from math import ceil, floor
 
 from rich.text import Text
 
 from chainbell.engine.reading.report import FeverPoint
 from chainbell.rules import ZonePolicy
 
-WIDTH, HEIGHT = 60, 14
+WIDTH = 60
+MOST_ROWS, MOST_MARKS = 16, 12
+"""A longer trail is thinned out evenly; its first and its last point are always shown."""
 _COLOURS = {"green": "on dark_green", "yellow": "on dark_goldenrod", "red": "on dark_red"}
 _SHADES = {"green": " ", "yellow": "·", "red": "░"}
-_MARKS = "123456789abcdefghijklmnopqrstuvwxyz"
+_MARKS = "123456789abc"
 
 
 def fever_chart(trail: Sequence[FeverPoint], zones: ZonePolicy) -> Text:
-    """The last points of a trail over the policy's zones; the scale reaches at least 110 % of the buffer."""
-    points = list(trail)[-len(_MARKS) :]
-    top = max([110.0, *(point.consumption for point in points)])
-    bottom = min([0.0, *(point.consumption for point in points)])
+    """The trail over the policy's zones, with the date (UTC) of each mark; the scale reaches at least 110 %."""
+    points = _thinned(trail)
+    levels = _levels([point.consumption for point in points])
     marks: dict[tuple[int, int], str] = {}
     for point, mark in zip(points, _MARKS, strict=False):
         column = min(WIDTH - 1, max(0, round(point.completion / 100 * (WIDTH - 1))))
-        row = round((top - point.consumption) / (top - bottom) * (HEIGHT - 1))
+        row = round((levels[0] - point.consumption) / (levels[0] - levels[1]))
         marks[(row, column)] = mark
     chart = Text("  buffer consumed\n")
-    for row in range(HEIGHT):
-        level = top - (top - bottom) * row / (HEIGHT - 1)
-        chart.append(f"{level:6.0f} % ┤")
+    for row, level in enumerate(levels):
+        chart.append(f"{level:6} % ┤")
         for column in range(WIDTH):
             zone = zones.project_zone(level, 100 * column / (WIDTH - 1))
             style = _COLOURS[zone] + (" bold white" if (row, column) in marks else " dim")
@@ -34,5 +35,25 @@ def fever_chart(trail: Sequence[FeverPoint], zones: ZonePolicy) -> Text:
         chart.append("\n")
     chart.append("         └" + "─" * WIDTH + "\n")
     chart.append("          0 %" + "critical chain done".center(WIDTH - 9) + "100 %\n")
-    chart.append("          zones: green (blank), yellow (·), red (░); marks 1, 2, 3 ... in order of time\n")
+    chart.append("          zones: green (blank), yellow (·), red (░)\n")
+    dated = [f"{mark}: {point.at:%Y-%m-%d}" for point, mark in zip(points, _MARKS, strict=False)]
+    for start in range(0, len(dated), 4):
+        chart.append("          " + "  ".join(dated[start : start + 4]) + "\n")
     return chart
+
+
+def _thinned(trail: Sequence[FeverPoint]) -> list[FeverPoint]:
+    if len(trail) <= MOST_MARKS:
+        return list(trail)
+    return [trail[round(number * (len(trail) - 1) / (MOST_MARKS - 1))] for number in range(MOST_MARKS)]
+
+
+def _levels(consumptions: Sequence[float]) -> list[int]:
+    """What the rows stand for, from the top: equal steps of 10, 20, 50, 100 ... percent."""
+    top, bottom = max([110.0, *consumptions]), min([0.0, *consumptions])
+    step, factors = 10, (2, 2.5, 2)
+    turn = 0
+    while ceil(top / step) - floor(bottom / step) >= MOST_ROWS:
+        step = round(step * factors[turn % 3])
+        turn += 1
+    return [number * step for number in range(ceil(top / step), floor(bottom / step) - 1, -1)]

@@ -126,12 +126,12 @@ def plan(
         return
     _print_read(file.name, imported, document, outline(planned.project), planned.notes, comparison)
     table = Table(box=None, pad_edge=False)
-    for heading in ("task", "name", "days", "earliest", "to", "slack", "planned", "to", "chain"):
-        table.add_column(heading, no_wrap=heading != "name")
+    for heading in ("task", "name", "days", "earliest", "slack", "planned", "to", "chain"):
+        table.add_column(heading, no_wrap=heading not in ("task", "name"), min_width=14 if heading == "name" else None)
     for row in rows:
         name = f"[bold]{escape(str(row['name']))}[/]" if row["critical"] else escape(str(row["name"]))
-        dates = (row["start"][:10], row["finish"][:10], f"{row['totalSlack']:g}", row["plannedStart"])
-        cells = (f"{row['duration']:g}", *dates, row["plannedFinish"], row["chain"] or "-")
+        dates = (row["start"][:10], f"{row['totalSlack']:g}", row["plannedStart"], row["plannedFinish"])
+        cells = (f"{row['duration']:g}", *dates, row["chain"] or "-")
         table.add_row(escape(str(row["id"])), name, *(escape(str(cell)) for cell in cells))
     console.print(table)
 
@@ -202,11 +202,15 @@ def _print_read(
     notes: Sequence[str],
     comparison: Comparison,
 ) -> None:
-    print(
-        f"{name}: {imported.kind}, project {document.project.id}: {len(document.tasks)} tasks, "
-        f"{len(document.links)} links, {len(planned.get('chains', ()))} chains, {len(planned.get('buffers', ()))} "
-        f"buffers, {len(document.milestones)} milestones"
-    )
+    counts = {
+        "task": len(document.tasks),
+        "link": len(document.links),
+        "chain": len(planned.get("chains", ())),
+        "buffer": len(planned.get("buffers", ())),
+        "milestone": len(document.milestones),
+    }
+    counted = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
+    print(f"{name}: {imported.kind}, project {document.project.id}: {counted}")
     for warning in imported.warnings:
         print(f"  {warning}")
     for note in notes:

@@ -93,8 +93,9 @@ def status(
     )
     console.print(f"as of {wire_instant(report.as_of)}, baseline {report.baseline}, zone policy {report.zones.policy}")
     burn = "-" if report.burn_rate is None else f"{report.burn_rate:g}"
+    done = max(0.0, report.chain_completion)  # negative where more is left than was planned
     console.print(
-        f"project buffer {report.buffer_consumption:g} % consumed, critical chain {report.chain_completion:g} % done, "
+        f"project buffer {report.buffer_consumption:g} % consumed, critical chain {done:g} % done, "
         f"burn rate {burn}; projected {report.projected_completion} ({report.projection_basis}), "
         f"promised {report.promise}, target {report.target_end_date or '-'}"
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
@@ -19,6 +20,9 @@ from chainbell.engine.reading.report import ProjectReport
 from chainbell.engine.simulation import Scenario, read_scenario, run_scenario, scenario_clock, unmet
 from chainbell.rules import Event
 from chainbell.storage import Attempt
+
+REASON_COLUMN = 18
+"""Where reasons stand, on all of their lines: below the names of the events."""
 
 
 @app.command()
@@ -74,7 +78,7 @@ async def _fire_and_deliver(
     if url is not None:
         own, _ = engine.webhooks.add(scenario.plan.account_id, url, name="simulation", secret=secret)
     if not as_json:
-        console.print(f"[bold]{escape(scenario.name)}[/]  {escape(scenario.description or '')}\n")
+        console.print(f"[bold]{escape(scenario.name)}[/]\n{escape(scenario.description or '')}\n")
     fired = []
     for event in run_scenario(engine, scenario):
         fired.append(event)
@@ -99,7 +103,7 @@ def _print_event(event: Event) -> None:
         f"{event.occurred_at:%Y-%m-%d %H:%M}  [{style}]{event.name:<22}[/] [bold]{escape(str(subject))}[/]",
         highlight=False,
     )
-    console.print(f"                  {escape(reason(event))}", style="dim", highlight=False)
+    console.print(Padding(escape(reason(event)), (0, 0, 0, REASON_COLUMN)), style="dim", highlight=False)
 
 
 def _print_deliveries(log: list[Attempt]) -> None:
@@ -117,7 +121,7 @@ def _print_outcome(scenario: Scenario, report: ProjectReport, fired: list[Event]
     project = scenario.plan.project
     console.print(
         f"\n[bold]{escape(project.name)}[/]: {report.status}, {report.zone}, {report.buffer_consumption:g} % of "
-        f"the project buffer consumed with {report.chain_completion:g} % of the critical chain done; "
+        f"the project buffer consumed with {max(0.0, report.chain_completion):g} % of the critical chain done; "
         f"projected {report.projected_completion} ({report.projection_basis}), promised {report.promise}"
     )
     console.print(fever_chart(report.trail, report.zones))

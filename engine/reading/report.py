@@ -38,7 +38,7 @@ class TaskState:
 class FeverPoint:
     """One point of the trail: percent of the chain done, percent of the buffer consumed.
 
-    `at` is the instant of the change that moved the point, `recorded_at` when it was told (None in databases from
+    `at` is the instant at which the project was evaluated, `recorded_at` when it was told (None in databases from
     before that was kept).
     """
 

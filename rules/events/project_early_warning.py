@@ -85,7 +85,8 @@ def _drivers(step: Transition) -> list[tuple[Task, float]]:
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     before = 0.0 if why["before"] is None else why["before"]
     gone = f"{before:.1f} % → {why['after']:.1f} % of the project buffer gone"
-    return f"{gone} with {why['completion']:.1f} % of the chain done; projected {data['projectedCompletion']}"
+    done = max(0.0, why["completion"])  # negative where more is left than was planned
+    return f"{gone} with {done:.1f} % of the chain done; projected {data['projectedCompletion']}"
 
 
 RULE = Rule("project.early_warning", ProjectEarlyWarning, decide, latched=True, explain=explain)

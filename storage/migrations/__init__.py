@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-from chainbell.storage.tables import METADATA, PREFIX, SCHEMA
+from chainbell.storage.metadata import METADATA, PREFIX, SCHEMA
 
 HEAD = "0005"
 """The newest revision."""

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from chainbell.storage.tables import METADATA, PREFIX, SCHEMA
+from chainbell.storage.metadata import METADATA, PREFIX, SCHEMA
 
 context.configure(
     connection=context.config.attributes["connection"],

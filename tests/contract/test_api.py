@@ -3,64 +3,19 @@
 import asyncio
 import io
 import json
-import re
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from chainbell.delivery import is_signed
 from chainbell.engine import Engine
 from chainbell.engine.http import create_app
-from chainbell.storage import generate_key
+from tests.contract.api_client import API, HOOK, Caller, served
 from tests.e2e.receiver import Answer, receiving
 from tests.e2e.receiver import status as answer_with
 from tests.plans import MONDAY, line_plan, task_update
-
-API = "/api/v1"
-Client = TestClient[web.Request, web.Application]
-HOOK: dict[str, Any] = {
-    "name": "Production Webhook",
-    "url": "http://127.0.0.1:9/hook",
-    "events": ["project.started", "task.red"],
-}
-
-
-class Caller:
-    """A client with one account's token."""
-
-    def __init__(self, client: Client, token: str | None) -> None:
-        self.client = client
-        self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-
-    async def __call__(
-        self, method: str, path: str, body: Any = None, raw: bytes | io.BytesIO | None = None
-    ) -> tuple[int, Any]:
-        kept: dict[str, Any] = {"data": raw} if raw is not None else {"json": body} if body is not None else {}
-        async with self.client.request(method, path, headers=self.headers, **kept) as response:
-            if response.status == 204:
-                return 204, None
-            found = await response.json(content_type=None)
-            if response.status >= 400:
-                assert response.content_type == "application/problem+json"
-                assert found["status"] == response.status
-            return response.status, found
-
-
-def served(
-    engine: Engine, work: Callable[[Caller, Caller], Awaitable[None]], accounts: tuple[Any, Any] = (7, 8)
-) -> None:
-    """Runs `work` with callers of two accounts against a server of its own."""
-
-    async def run() -> None:
-        async with TestClient(TestServer(create_app(engine))) as client:
-            await work(*(Caller(client, engine.tokens.add(account)) for account in (7, 8)))
-
-    asyncio.run(run())
 
 
 def test_a_webhook_s_life(engine: Engine) -> None:
@@ -272,76 +227,3 @@ def test_both_secrets_sign_while_one_is_rotated_out(engine: Engine) -> None:
             assert not is_signed(one.headers, one.body, rotated["secret"])
 
     served(engine, work)
-
-
-def test_the_openapi_document_names_every_route_and_every_event(engine: Engine) -> None:
-    async def run() -> None:
-        app = create_app(engine)
-        async with TestClient(TestServer(app)) as client:
-            document = await (await client.get("/openapi.json")).json()
-        served_routes = {
-            (route.method.lower(), route.resource.canonical)
-            for route in app.router.routes()
-            if route.resource is not None and route.resource.canonical.startswith(API) and route.method != "HEAD"
-        }
-        assert {(method, path) for path, item in document["paths"].items() for method in item} == served_routes
-        assert list(document["webhooks"]) == [rule.event for rule in engine.core.rules]
-        red = document["webhooks"]["task.red"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-        assert "bufferConsumption" in red["properties"]["data"]["properties"]
-        text = json.dumps(document)
-        for name in set(re.findall(r"#/components/schemas/(\w+)", text)):
-            assert name in document["components"]["schemas"], name
-
-    asyncio.run(run())
-
-
-def test_the_metrics_count_what_happened(engine: Engine) -> None:
-    async def work(call: Caller, _other: Caller) -> None:
-        with receiving() as receiver:
-            _, made = await call("POST", f"{API}/webhooks", {**HOOK, "url": receiver.url})
-            await call("POST", f"{API}/webhooks/{made['id']}/test", {"event": "task.red"})
-            _, failing = await call("POST", f"{API}/webhooks", {**HOOK, "url": "http://127.0.0.1:1/"})
-            await call("POST", f"{API}/webhooks/{failing['id']}/test", {"event": "task.red"})
-            await call("PUT", f"{API}/projects/1", line_plan())
-            async with call.client.get("/metrics") as response:
-                text = await response.text()
-        assert 'chainbell_events_total{event="task.ready"} 1.0' in text
-        assert 'chainbell_attempts_total{outcome="2xx",state="delivered"} 1.0' in text
-        assert 'chainbell_attempts_total{outcome="connection_failure",state="failed"} 1.0' in text
-        assert 'chainbell_webhooks{state="active"} 1.0' in text
-        assert 'chainbell_webhooks{state="failing"} 1.0' in text
-        assert f'chainbell_webhook_failing_seconds{{state="active",webhook="{failing["id"]}"}}' in text
-        assert made["id"] not in text  # an endpoint in good order has no labels of its own
-        assert "chainbell_attempts_in_flight 0.0" in text
-        assert 'chainbell_projects{status="active"} 1.0' in text
-
-    served(engine, work)
-
-
-def test_readiness_ends_when_deliveries_do_not_move(engine: Engine, database_url: str) -> None:
-    later = Engine(database_url, keys=[generate_key()], clock=lambda: datetime.now(UTC) + timedelta(minutes=10))
-    engine.webhooks.add(7, HOOK["url"])
-    engine.load(line_plan(), at=MONDAY)
-
-    async def ready(of: Engine) -> int:
-        async with TestClient(TestServer(create_app(of))) as client:
-            return (await client.get("/readyz")).status
-
-    assert asyncio.run(ready(engine)) == 200
-    assert asyncio.run(ready(later)) == 503
-    later.close()
-
-
-def test_it_may_be_mounted_in_a_host_s_application(engine: Engine) -> None:
-    async def run() -> None:
-        host = web.Application()
-        host.add_subapp("/ccpm", create_app(engine))
-        headers = {"Authorization": f"Bearer {engine.tokens.add(7)}"}
-        async with TestClient(TestServer(host)) as client:
-            assert (await client.get("/ccpm/healthz")).status == 200
-            assert (await client.get(f"/ccpm{API}/webhooks")).status == 401
-            made = await client.post(f"/ccpm{API}/webhooks", json=HOOK, headers=headers)
-            assert made.status == 201
-            assert (await client.get(made.headers["Location"], headers=headers)).status == 200
-
-    asyncio.run(run())

@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 from chainbell.engine import Engine
-from tests.contract.test_api import API, HOOK, Caller, served
+from tests.contract.api_client import API, HOOK, Caller, served
 
 ODD_TEXTS = ["", " ", "\x00", "\ud800", "é" * 3000, "x" * 200_000, "-----BEGIN CERTIFICATE-----", "spaced", "task.red"]
 ODD_URLS = ["https://", "https://[::1", "ftp://x/", "https://127.0.0.1/", "https://a" + ".a" * 2000 + "/"]

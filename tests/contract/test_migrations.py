@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 
 from chainbell.engine import Engine, InvalidInputError
 from chainbell.storage import METADATA, Database, generate_key, migrations
-from chainbell.storage.tables import PREFIX
+from chainbell.storage.metadata import PREFIX
 from tests.plans import line_plan, task_update
 
 

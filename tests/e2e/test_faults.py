@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from chainbell.engine import Engine, InvalidInputError, StorageError
 from chainbell.storage import Database, generate_key, migrations
-from chainbell.storage.tables import PREFIX
+from chainbell.storage.metadata import PREFIX
 from tests.conftest import SOAK
 from tests.contract.test_migrations import OLD_ROWS
 from tests.e2e.commands import ROOT

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chainbell.storage.tables import PREFIX, QUALIFIED, SCHEMA
+from chainbell.storage.metadata import PREFIX, QUALIFIED, SCHEMA
 
 revision = "0001"
 down_revision = None

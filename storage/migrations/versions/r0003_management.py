@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chainbell.storage.tables import PREFIX, SCHEMA
+from chainbell.storage.metadata import PREFIX, SCHEMA
 
 revision = "0003"
 down_revision = "0002"

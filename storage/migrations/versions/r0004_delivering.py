@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chainbell.storage.tables import FILL_PERCENT, PREFIX, SCHEMA
+from chainbell.storage.metadata import PREFIX, SCHEMA
+from chainbell.storage.tables import FILL_PERCENT
 
 revision = "0004"
 down_revision = "0003"
