@@ -38,7 +38,9 @@ class Settings:
 @app.callback()
 def options(
     context: typer.Context,
-    database: Annotated[str, typer.Option(envvar="CHAINBELL_DATABASE")] = DEFAULT_DATABASE,
+    database: Annotated[
+        str, typer.Option(envvar="CHAINBELL_DATABASE", help="Where everything is kept, as an SQLAlchemy URL.")
+    ] = DEFAULT_DATABASE,
     allow_inside: Annotated[
         bool, typer.Option(envvar="CHAINBELL_ALLOW_INSIDE", help="Deliver over plain http and to inside addresses too.")
     ] = False,

@@ -1,4 +1,4 @@
-"""`reevaluate`, `db upgrade|expire|erase-account|erase-person`."""
+"""`reevaluate`, `db upgrade|retain|erase-account|erase-person`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -32,11 +32,12 @@ def upgrade(context: typer.Context) -> None:
         print(f"revision {found or 'none'} -> {database.revision()}")
 
 
+AccountArgument = Annotated[str, typer.Argument(help="The id of the account.")]
 Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; by default what `Retention` says.")]
 
 
 @db_app.command()
-def expire(
+def retain(
     context: typer.Context,
     events: Days = None,
     attempts: Days = None,
@@ -51,14 +52,18 @@ def expire(
 
 
 @db_app.command()
-def erase_account(context: typer.Context, account: str) -> None:
+def erase_account(context: typer.Context, account: AccountArgument) -> None:
     """Deletes everything that an account has."""
     with open_engine(context) as engine:
         print(f"{engine.portfolio.erase_account(account_id(account))} projects and other rows deleted")
 
 
 @db_app.command()
-def erase_person(context: typer.Context, account: str, person: str) -> None:
+def erase_person(
+    context: typer.Context,
+    account: AccountArgument,
+    person: Annotated[str, typer.Argument(help="The id of the person.")],
+) -> None:
     """Removes a person from everything that is kept of an account."""
     with open_engine(context) as engine:
         print(f"{engine.portfolio.erase_person(account_id(account), account_id(person))} rows named them")

@@ -26,6 +26,7 @@ project_app = typer.Typer(no_args_is_help=True, help="Projects.")
 events_app = typer.Typer(no_args_is_help=True, help="Events that fired.")
 app.add_typer(project_app, name="project")
 app.add_typer(events_app, name="events")
+ProjectArgument = Annotated[str, typer.Argument(help="The id of the project.")]
 
 
 @app.command()
@@ -76,7 +77,7 @@ def _read_line(number: int, line: bytes) -> Change:
 @project_app.command("status")
 def status(
     context: typer.Context,
-    project: str,
+    project: ProjectArgument,
     account: Account = None,
     as_of: Annotated[datetime | None, typer.Option(help="An instant; by default the last evaluation.")] = None,
     as_json: AsJson = False,
@@ -116,7 +117,9 @@ def status(
 
 
 @project_app.command("baselines")
-def baselines(context: typer.Context, project: str, account: Account = None, as_json: AsJson = False) -> None:
+def baselines(
+    context: typer.Context, project: ProjectArgument, account: Account = None, as_json: AsJson = False
+) -> None:
     """Every baseline and what it changed against the one before."""
     with open_engine(context) as engine:
         found = engine.baselines(engine.resolve_project_id(project), account=account_id(account))
@@ -151,7 +154,11 @@ def list_events(
 
 
 @events_app.command("show")
-def show_event(context: typer.Context, event_id: str, as_json: AsJson = False) -> None:
+def show_event(
+    context: typer.Context,
+    event_id: Annotated[str, typer.Argument(help="The id of the event, as `events list` shows it.")],
+    as_json: AsJson = False,
+) -> None:
     """Shows an event whole, with why it fired."""
     with open_engine(context) as engine:
         event = engine.event(event_id)

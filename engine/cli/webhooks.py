@@ -14,14 +14,15 @@ from chainbell.storage import Attempt
 
 webhooks_app = typer.Typer(no_args_is_help=True, help="Webhook registrations.")
 app.add_typer(webhooks_app, name="webhooks")
+WebhookArgument = Annotated[str, typer.Argument(help="The id of the webhook, as `webhooks list` shows it.")]
 
 
 @webhooks_app.command("add")
 def add(
     context: typer.Context,
-    url: str,
+    url: Annotated[str, typer.Argument(help="Where deliveries are posted.")],
     account: Annotated[str, typer.Option(help="The account whose events it gets.")],
-    name: Annotated[str, typer.Option()] = "webhook",
+    name: Annotated[str, typer.Option(help="What people know it by.")] = "webhook",
     event: Annotated[list[str] | None, typer.Option(help="An event it gets; repeat for more. All by default.")] = None,
     secret: Annotated[
         str | None, typer.Option(help="Signs the deliveries; generated and shown once if left out.")
@@ -78,8 +79,8 @@ def list_webhooks(context: typer.Context, account: Account = None, as_json: AsJs
 @webhooks_app.command("logs")
 def logs(
     context: typer.Context,
-    webhook_id: str,
-    limit: Annotated[int, typer.Option(min=1)] = 50,
+    webhook_id: WebhookArgument,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Lists the attempts of one webhook, newest first."""
@@ -95,7 +96,7 @@ def logs(
 
 
 @webhooks_app.command("pause")
-def pause(context: typer.Context, webhook_id: str) -> None:
+def pause(context: typer.Context, webhook_id: WebhookArgument) -> None:
     """Holds its deliveries."""
     with open_engine(context) as engine:
         engine.webhooks.pause(engine.webhooks.account_of(webhook_id), webhook_id)
@@ -103,7 +104,7 @@ def pause(context: typer.Context, webhook_id: str) -> None:
 
 
 @webhooks_app.command("resume")
-def resume(context: typer.Context, webhook_id: str) -> None:
+def resume(context: typer.Context, webhook_id: WebhookArgument) -> None:
     """Releases what was held."""
     with open_engine(context) as engine:
         engine.webhooks.resume(engine.webhooks.account_of(webhook_id), webhook_id)
@@ -113,7 +114,7 @@ def resume(context: typer.Context, webhook_id: str) -> None:
 @webhooks_app.command("test")
 def send_test(
     context: typer.Context,
-    webhook_id: str,
+    webhook_id: WebhookArgument,
     event: Annotated[str, typer.Option(help="The event to pretend.")] = "project.started",
     as_json: AsJson = False,
 ) -> None:
@@ -155,7 +156,11 @@ _WORDS = {
 
 
 @webhooks_app.command("resend")
-def resend(context: typer.Context, webhook_id: str, log_id: str) -> None:
+def resend(
+    context: typer.Context,
+    webhook_id: WebhookArgument,
+    log_id: Annotated[str, typer.Argument(help="The id of the delivery, as `webhooks logs` shows it.")],
+) -> None:
     """Makes the delivery of a log entry due again."""
     delivery = log_key(log_id)
     if delivery is None:
@@ -168,7 +173,7 @@ def resend(context: typer.Context, webhook_id: str, log_id: str) -> None:
 @webhooks_app.command("recover")
 def recover(
     context: typer.Context,
-    webhook_id: str,
+    webhook_id: WebhookArgument,
     since: Annotated[datetime, typer.Option(help="From this instant on, UTC unless it names an offset.")],
 ) -> None:
     """Makes every failed delivery since then due again."""
@@ -181,7 +186,7 @@ def recover(
 @webhooks_app.command("rotate")
 def rotate(
     context: typer.Context,
-    webhook_id: str,
+    webhook_id: WebhookArgument,
     secret: Annotated[str | None, typer.Option(help="The new secret; generated if left out.")] = None,
     overlap_hours: Annotated[float, typer.Option(min=0, max=720, help="How long the old one signs as well.")] = 24.0,
 ) -> None:

@@ -16,6 +16,8 @@ from chainbell.rules.model import Chain, ChainKind, Network, Task
 
 NOISE = 1e-6
 """Working days below which a gap is none: the noise of summing floats."""
+PLACES = 6
+"""Decimals of a working day that order instants."""
 
 CRITICAL = "critical"
 
@@ -45,7 +47,7 @@ def find_chains(
 
     def end_key(position: int) -> tuple[bool, float, tuple[bool, int, str], int]:
         joins_critical = any(after in on_critical for after, _, _ in network.successors[position])
-        return not joins_critical, -finish[position], id_order(tasks[position].id), position
+        return not joins_critical, -round(finish[position], PLACES), id_order(tasks[position].id), position
 
     place(critical)
     for position in range(len(tasks)):
@@ -123,7 +125,7 @@ def _feeding_path(
         position = path[-1]
         duration = finish[position] - start[position]
         bounds = [
-            (-start_bound(edge, duration, start, finish), id_order(tasks[edge[0]].id), edge[0])
+            (-round(start_bound(edge, duration, start, finish), PLACES), id_order(tasks[edge[0]].id), edge[0])
             for edge in network.predecessors[position]
             if edge[0] not in placed
         ]
@@ -138,7 +140,9 @@ def _tightest_successor(
     """The successor that this task can slip least before it moves; None at an end of the network."""
     rooms = [
         (
-            start[after] - start_bound((position, kind, lag), finish[after] - start[after], start, finish),
+            round(
+                start[after] - start_bound((position, kind, lag), finish[after] - start[after], start, finish), PLACES
+            ),
             id_order(tasks[after].id),
             after,
         )

@@ -22,6 +22,10 @@ from chainbell.rules.planning.schedule import Schedule, release, schedule
 
 NOISE = 1e-9
 """Units of a resource below which a demand is none, and working days below which two instants are one."""
+PLACES = 6
+"""Decimals of a working day that order instants; the noise of summing floats decides nothing."""
+FIRST = (False, float("-inf"), "")
+"""Before every id: units that nobody has had yet."""
 
 Demand = Mapping[HostId, float]
 """Units wanted of each resource for as long as the task lasts."""
@@ -196,7 +200,9 @@ def _resource_links(
     holders: dict[HostId, list[tuple[float, int, float]]] = {
         resource: [(0.0, -1, capacity)] for resource, capacity in capacities.items()
     }
-    by_start = sorted(range(len(tasks)), key=lambda p: (start[p], finish[p], id_order(tasks[p].id)))
+    by_start = sorted(
+        range(len(tasks)), key=lambda p: (round(start[p], PLACES), round(finish[p], PLACES), id_order(tasks[p].id))
+    )
     links: dict[tuple[int, int], Link] = {}
     for position in by_start:
         if tasks[position].duration <= 0:
@@ -207,7 +213,13 @@ def _resource_links(
             free: list[tuple[float, int, float]] = []
             for held in holders[resource]:
                 (free if held[0] <= start[position] + NOISE else kept).append(held)
-            free.sort(key=lambda h: (h[1] >= 0 and not _follows(behind, position, h[1]), h[0], h[1]))
+            free.sort(
+                key=lambda h: (
+                    h[1] >= 0 and not _follows(behind, position, h[1]),
+                    round(h[0], PLACES),
+                    id_order(tasks[h[1]].id) if h[1] >= 0 else FIRST,
+                )
+            )
             for freed_at, holder, amount in free:
                 taken = min(amount, wanted)
                 if taken > NOISE:
