@@ -25,6 +25,10 @@ NOWHERE = float("-inf")
 NOISE = 1e-6
 """Working days below which two finishes are one: the noise of summing floats."""
 
+Holds = dict[int, list[tuple[float, int]]]
+"""By joined task: where each predecessor lets it start, the latest first, and the predecessor (positions). It is worked
+out once for all chains that join a task, however many they are."""
+
 
 def consumption(delay: float, size: float) -> float:
     """Percent of a buffer of `size` working days that `delay` working days take; signed, unclamped.
@@ -59,10 +63,11 @@ def buffer_states(project: Project, ahead: Forecast) -> tuple[BufferState, ...]:
     chains = {chain.id: chain for chain in project.chains}
     first = project.project_buffer
     ordered = [first, *(buffer for buffer in project.buffers if buffer is not first)]
-    return tuple([_buffer_state(project, ahead, buffer, chains[buffer.chain]) for buffer in ordered])
+    holds: Holds = {}
+    return tuple([_buffer_state(project, ahead, buffer, chains[buffer.chain], holds) for buffer in ordered])
 
 
-def _buffer_state(project: Project, ahead: Forecast, buffer: Buffer, chain: Chain) -> BufferState:
+def _buffer_state(project: Project, ahead: Forecast, buffer: Buffer, chain: Chain, holds: Holds) -> BufferState:
     """The last of a chain's tasks is the one that finishes last in the baseline; of several that finish together, the
     one that the chain names last. Cancelled tasks are no longer protected, but what was promised with them stands."""
     where, tasks, phase = project.network.positions, project.tasks, ahead.phase
@@ -86,7 +91,8 @@ def _buffer_state(project: Project, ahead: Forecast, buffer: Buffer, chain: Chai
         return BufferState(buffer, chain, (), baseline_finish, baseline_finish, baseline_finish, 0.0, True)
     finish, needed = max([ahead.finish[position] for position in ends]), baseline_finish
     if buffer.measure is Measure.GAP and chain.joins is not None:
-        slip = _slip_for_other_reasons(project, ahead, chain.joins, {where[task_id] for task_id in chain.tasks})
+        members = {where[task_id] for task_id in chain.tasks}
+        slip = _slip_for_other_reasons(project, ahead, chain.joins, members, holds)
         needed += max(0.0, slip)
     delay = finish - needed
     if buffer.measure is Measure.OVERAGE:
@@ -142,17 +148,22 @@ def _overage(task: Task, now: float) -> float:
     return elapsed + task.remaining_duration - task.duration
 
 
-def _slip_for_other_reasons(project: Project, ahead: Forecast, joins: HostId, chain: set[int]) -> float:
+def _slip_for_other_reasons(project: Project, ahead: Forecast, joins: HostId, chain: set[int], holds: Holds) -> float:
     """How far the joined task starts behind its plan but for this chain, in working days; negative if ahead of it."""
     position = project.position(joins)
     task = project.tasks[position]
     if ahead.phase[position] is not WAITING:
         return 0.0 if task.started is None else task.started - task.planned_start
-    bounds = [
-        start_bound(edge, ahead.remaining[position], ahead.start, ahead.finish)
-        for edge in project.network.predecessors[position]
-        if edge[0] not in chain and ahead.phase[edge[0]] is not GONE
-    ]
-    if not bounds:
+    if position not in holds:
+        holds[position] = sorted(
+            [
+                (start_bound(edge, ahead.remaining[position], ahead.start, ahead.finish), edge[0])
+                for edge in project.network.predecessors[position]
+                if ahead.phase[edge[0]] is not GONE
+            ],
+            reverse=True,
+        )
+    latest = next((bound for bound, other in holds[position] if other not in chain), None)
+    if latest is None:
         return 0.0
-    return max([*bounds, *([] if task.not_before is None else [task.not_before])]) - task.planned_start
+    return (latest if task.not_before is None else max(latest, task.not_before)) - task.planned_start

@@ -46,5 +46,10 @@ def _is_free(tasks: Sequence[Task], ahead: Forecast, links: Sequence[Edge], asks
 
 def _is_early(project: Project, task: Task, now: float, today: date, *, is_first: bool) -> bool:
     """Whether the task's own dates lie ahead: `not_before`, and of one that follows nothing its planned start."""
-    opens = max(now - 1 if task.not_before is None else task.not_before, task.planned_start if is_first else now - 1)
+    dates = [] if task.not_before is None else [task.not_before]
+    if is_first:
+        dates.append(task.planned_start)
+    if not dates:
+        return False
+    opens = max(dates)
     return opens > now + NOISE or (opens > now - NOISE and today < project.calendar.start_date(opens))

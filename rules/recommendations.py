@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from chainbell.rules.calendar import NOISE
 from chainbell.rules.model import Task, TaskStatus
 from chainbell.rules.progress import work_left
 from chainbell.rules.transition import Transition
@@ -21,7 +20,7 @@ def recommendations(step: Transition, drivers: Sequence[tuple[Task, float]]) -> 
     driving = {task.assigned_to.name for task, _ in drivers if task.assigned_to}
     if driving:
         name = min(driving, key=lambda name: (-load[name], name))
-        if load[name] > NOISE:
+        if load[name] > 0:
             advice.append(f"Free {name} from other work: {_days(load[name])} of this project are assigned there")
     late = step.dates.days_late()
     if late:
@@ -38,17 +37,17 @@ def _about(step: Transition, task: Task, percent: float) -> str:
     takes = f"it takes {percent:.1f} % of a buffer"
     left = _left(step, task)
     if task.status is TaskStatus.ON_HOLD:
-        rest = f", {_days(left)} left" if left > NOISE else ""
+        rest = f", {_days(left)} left" if left > 0 else ""
         return f"Get {task.name}{who} going again: it is on hold, {takes}{rest}"
-    if left <= NOISE:
+    if left <= 0:
         return f"Ask what is left of {task.name}{who}: it is past its own estimate, {takes}"
     return f"Add capacity to {task.name}{who}, or cut its scope: {takes}, {_days(left)} left"
 
 
 def _left(step: Transition, task: Task) -> float:
-    return work_left(task, step.coordinate, stands_still=step.after.stands_still)
+    """What is left of a task in working days, to the hundredth that is shown."""
+    return round(work_left(task, step.coordinate, stands_still=step.after.stands_still), 2)
 
 
 def _days(days: float) -> str:
-    rounded = round(days, 2)
-    return f"{rounded:g} working day{'' if rounded == 1 else 's'}"
+    return f"{round(days, 2):g} working day{'' if round(days, 2) == 1 else 's'}"

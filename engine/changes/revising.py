@@ -22,6 +22,7 @@ from chainbell.rules import (
     report_task,
 )
 from chainbell.rules.planning.baseline import replan
+from chainbell.rules.planning.notes import replan_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,10 @@ def revise(project: Project | None, change: Change) -> Revision:
     cause = Cause(change.kind, by, change.reason, change.change_id, remaining)
     if isinstance(change, Plan):
         planned = plan_project(change.plan, change.at, None if project is None else project.status)
-        after = planned.project if project is None else replan(project, planned.project)
-        return Revision(after, cause, planned.notes)
+        if project is None:
+            return Revision(planned.project, cause, planned.notes)
+        notes = (*planned.notes, *replan_notes(project, planned.project))
+        return Revision(replan(project, planned.project), cause, notes)
     if project is None:
         raise InvalidInputError("projectId", "there is no such project")
     try:

@@ -23,8 +23,14 @@ from chainbell.engine.importers.table_progress import add_progress, status_date
 from chainbell.rules import HostId
 from chainbell.rules.ids import LARGEST_ID
 
-LIKE_LINKS = ("predecessor", "successor", "depend", "blocked", "blocking")
-"""Parts of names of columns that may hold links: they are never dropped unasked."""
+LIKE_LINKS = {
+    "successor": "blocks",
+    "blocking": "blocks",
+    "predecessor": "predecessors",
+    "depend": "predecessors",
+    "blocked": "predecessors",
+}
+"""Parts of names of columns that may hold links, and what they would be: they are never dropped unasked."""
 
 
 def read_task_table(table: Table, choices: Sequence[str]) -> Imported:
@@ -94,8 +100,9 @@ class _Reader:
         for name in dict.fromkeys(self.table.header):
             if name in read or not any(row.get(name) for row in self.table.rows):
                 continue
-            if not self.is_mapped and any(part in name.lower() for part in LIKE_LINKS):
-                reason = f"{name[:40]!r} may hold links: say so with --map 'predecessors={name[:40]}'"
+            field = next((field for part, field in LIKE_LINKS.items() if part in name.lower()), None)
+            if field is not None and not self.is_mapped:
+                reason = f"{name[:40]!r} may hold links: say so with --map '{field}={name[:40]}'"
                 raise InvalidInputError(f"{self.table.name}:1", reason)
             self.warnings.add("columns dropped that a plan has no place for", name)
         if self.table.has_more:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from chainbell.rules.calendar import NOISE
 from chainbell.rules.forecast import earliest_start
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import Network, Project, Task, TaskStatus
@@ -42,7 +43,7 @@ def replan(before: Project, plan: Project) -> Project:
 
     A plan that promises the same (`promises_the_same`) keeps the latches, any other resets them. Coordinates are
     converted where the calendar has changed. Status changes by its own report only. A task that nothing was reported of
-    takes what the plan says of it. The new baseline has not been evaluated yet.
+    takes what the plan says of it, if it says anything. The new baseline has not been evaluated yet.
     """
     old_tasks = {task.id: task for task in before.tasks}
     achieved = {milestone.id: milestone for milestone in before.milestones if milestone.achieved_at is not None}
@@ -54,7 +55,7 @@ def replan(before: Project, plan: Project) -> Project:
 
     def carried(task: Task) -> Task:
         old = old_tasks.get(task.id)
-        if old is None or (old.revision == 0 and old.status is TaskStatus.NOT_STARTED):
+        if old is None or not _stands(old, task):
             return task
         return task._replace(
             status=old.status,
@@ -86,6 +87,25 @@ def replan(before: Project, plan: Project) -> Project:
         updated_at=before.updated_at,
         evaluated_at=None,
     )
+
+
+def _stands(old: Task, task: Task) -> bool:
+    """Whether what is known of a task outlives a plan: its reports do, what an older plan said unless this one does."""
+    if old.revision > 0:
+        return True
+    return old.status is not TaskStatus.NOT_STARTED and task.status is TaskStatus.NOT_STARTED
+
+
+def left_aside(before: Project, plan: Project) -> list[HostId]:
+    """The tasks of which a plan says something else than what was reported of them: reports decide."""
+    old_tasks = {task.id: task for task in before.tasks if task.revision > 0}
+    return [
+        task.id
+        for task in plan.tasks
+        if task.status is not TaskStatus.NOT_STARTED
+        and (old := old_tasks.get(task.id)) is not None
+        and (task.status is not old.status or abs(task.remaining_duration - old.remaining_duration) > NOISE)
+    ]
 
 
 def promises_the_same(before: Project, plan: Project) -> bool:

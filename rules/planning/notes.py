@@ -6,6 +6,7 @@ from chainbell.rules.calendar import NOISE
 from chainbell.rules.forecast import start_bound
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import ChainKind, Project, ProjectStatus, TaskStatus
+from chainbell.rules.planning.baseline import left_aside
 from chainbell.rules.planning.chains import gaps
 from chainbell.rules.planning.plan import Plan
 
@@ -37,6 +38,13 @@ def plan_notes(plan: Plan, project: Project) -> Iterator[str]:
     has_actuals = any(task.status is not TaskStatus.NOT_STARTED for task in project.tasks)
     if has_actuals and project.status is ProjectStatus.PLANNING:
         yield "work is under way, but the project is in Planning: nothing rings before it is Active (project.status)"
+
+
+def replan_notes(before: Project, plan: Project) -> Iterator[str]:
+    """What a new plan says that is not taken from it."""
+    aside = left_aside(before, plan)
+    if aside:
+        yield f"progress in the plan is left aside where reports say otherwise: {_named(aside)}"
 
 
 def _open_ends(project: Project) -> Iterator[str]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -134,3 +135,33 @@ def test_tables_live_in_the_host_s_schema(postgresql_server: str) -> None:
     schema = f"planning_{uuid4().hex}"
     tables = tables_of(postgresql_server, schema, CHAINBELL_SCHEMA=schema)
     assert {"chainbell_project", "chainbell_revision"} <= set(tables)
+
+
+def _insert(database: Database, rows: dict[str, list[dict[str, Any]]]) -> None:
+    with database.write() as connection:
+        for name, found in rows.items():
+            for row in found:
+                names, values = ", ".join(row), ", ".join(f":{column}" for column in row)
+                connection.execute(text(f"INSERT INTO {PREFIX}{name} ({names}) VALUES ({values})"), row)  # noqa: S608
+
+
+def test_a_history_from_before_baselines_were_kept_as_planned_stays_readable(database_url: str) -> None:
+    database, made = Database(database_url), datetime(2025, 3, 3, 9, tzinfo=UTC)
+    database.upgrade("0001")
+    _insert(database, OLD_ROWS)
+    database.upgrade("0004")
+    old = line_plan(5, 5, buffer=5)
+    old["chains"][0]["id"] = old["buffers"][0]["chain"] = "c"
+    point = {"key": 1, "project_key": 1, "at": made, "baseline": 1, "completion": 0.0, "consumption": 0.0}
+    baseline = {"project_key": 1, "number": 1, "made_at": made, "plan": json.dumps(old)}
+    _insert(database, {"baseline": [baseline], "fever_point": [{**point, "zone": "green"}]})
+    assert database.upgrade() == "0004"
+    database.close()
+    with Engine(database_url, keys=[generate_key()]) as engine:
+        (first,) = engine.baselines(1)
+        assert (first.planned, first.notes, first.plan) == (None, (), old)
+        assert [one.recorded_at for one in engine.status(1).trail] == [None]
+        assert engine.load(old, at=made) == []
+        engine.load({**old, "tasks": [{**task, "duration": 6} for task in old["tasks"]]}, at=made)
+        _, second = engine.baselines(1)
+        assert {change.field for change in second.changes} == {"tasks[1].duration", "tasks[2].duration"}

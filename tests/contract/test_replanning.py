@@ -193,3 +193,37 @@ def test_baselines_from_before_they_were_kept_as_planned_are_compared_by_their_d
     first, second = engine.baselines(1)
     assert (first.planned, first.notes) == (None, ())
     assert {change.field for change in second.changes} == {"tasks[2].duration", "buffers[PB].size"}
+
+
+def under_way(status_date: str, **told: Any) -> dict[str, Any]:
+    plan = line_plan(10, 10)
+    plan["tasks"][0] |= {"actualStart": "2025-03-03", **told}
+    plan["project"]["statusDate"] = status_date
+    return plan
+
+
+def test_a_file_read_again_brings_its_later_progress(engine: Engine) -> None:
+    """Of a task that nobody has reported of, the newest plan that speaks of it decides; one that is silent does not."""
+    engine.load(under_way("2025-03-10", remainingDuration=8), at=MONDAY + timedelta(days=7))
+    engine.load(line_plan(10, 11), at=MONDAY + timedelta(days=14))
+    assert engine.status(1).tasks[0].status == "InProgress"
+    engine.load(under_way("2025-03-24", actualFinish="2025-03-18"), at=MONDAY + timedelta(days=21))
+    assert engine.status(1).tasks[0].status == "Completed"
+
+
+def test_reports_outlive_what_a_plan_says_and_the_plan_is_told_so(engine: Engine) -> None:
+    engine.load(line_plan(10, 10), at=MONDAY)
+    engine.apply(task_update(1, "2025-03-10T09:00:00Z", status="InProgress", remainingDuration=3))
+    engine.load(under_way("2025-03-24", actualFinish="2025-03-18"), at=MONDAY + timedelta(days=21))
+    assert engine.status(1).tasks[0].status == "InProgress"
+    assert any("left aside where reports say otherwise: 1" in note for note in engine.baselines(1)[1].notes)
+
+
+def test_a_trail_is_in_order_of_its_instants_where_a_re_plan_brought_time_back(engine: Engine) -> None:
+    engine.load(line_plan(), at=MONDAY)
+    engine.apply(task_update(1, "2026-01-01T09:00:00Z", status="InProgress"))
+    engine.load(line_plan(5, 10, 6), at=MONDAY)
+    engine.apply(task_update(1, "2025-03-04T09:00:00Z", remainingDuration=7, allowStale=True))
+    instants = [point.at for point in engine.status(1).trail]
+    assert instants[-1].year == 2026
+    assert instants == sorted(instants)

@@ -86,8 +86,8 @@ def shuffled_alike(document: dict[str, Any], rng: Random) -> None:
     before, after = planned(document).project, planned(shuffled).project
     assert before.chains == after.chains
     assert before.buffers == after.buffers
-    dates = {task.id: (task.planned_start, task.planned_finish) for task in before.tasks}
-    assert dates == pytest.approx({task.id: (task.planned_start, task.planned_finish) for task in after.tasks})
+    finishes = {task.id: task.planned_finish for task in before.tasks}
+    assert finishes == pytest.approx({task.id: task.planned_finish for task in after.tasks}, abs=1e-6)
 
 
 @given(contentions, st.randoms(use_true_random=False))

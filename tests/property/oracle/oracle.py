@@ -101,15 +101,17 @@ class Oracle:
         self.state.achieved.setdefault(change["milestoneId"], at)
 
     def _replan(self, change: Data, at: datetime, before: State) -> list[Event]:
-        """Reports stay; what nobody has reported on is as the new plan says; a new baseline begins."""
+        """Reports stay; what nobody has reported on is as the newest plan that speaks of it; a new baseline begins."""
         plan = read(change["plan"])
         work = {}
         for document in plan.document["tasks"]:
             known = before.work.get(document["id"])
-            if known is not None and (known.last_report is not None or known.status != "NotStarted"):
+            told = planned_work(document, plan.project, plan.calendar, at)
+            is_silent = told.status == "NotStarted"
+            if known is not None and (known.last_report is not None or (known.status != "NotStarted" and is_silent)):
                 work[document["id"]] = replace(known)
             else:
-                work[document["id"]] = planned_work(document, plan.project, plan.calendar, at)
+                work[document["id"]] = told
         self.alarms = alarms_after(self.alarms, before, plan)
         self.state = State(plan, before.baseline + 1, before.status, work, before.achieved, before.last_report)
         last, self.evaluated = self.evaluated, None  # a new baseline is looked at as of its plan

@@ -196,3 +196,31 @@ def test_a_cancelled_task_keeps_what_it_has_done() -> None:
     project = report_task(line_project(10, 10), 1, day(0), status=IN_PROGRESS)
     cancelled = report_task(project, 1, day(4), status=TaskStatus.CANCELLED)
     assert cancelled.tasks[0].remaining == pytest.approx(6)
+
+
+@pytest.mark.parametrize("status", [IN_PROGRESS, ON_HOLD])
+def test_no_recommendation_speaks_of_no_working_days(status: TaskStatus) -> None:
+    """What rounds to nothing is nothing."""
+    plan = line_plan(5, buffer=4)
+    plan["tasks"][0]["assignedTo"] = {"id": 1, "name": "Ann"}
+    begun = report_task(project_of(read_plan(plan), MONDAY), 1, day(0), status=IN_PROGRESS)
+    warned = reported(begun, 1, day(9), status=status, remaining=0.004)
+    (warning,) = [event for event in warned.events if event.name == "project.early_warning"]
+    assert warning.data["recommendations"]
+    assert not any(" 0 working days" in advice for advice in warning.data["recommendations"])
+
+
+def test_a_task_waits_for_the_lag_of_a_start_to_start_link() -> None:
+    plan = line_plan(5, 10)
+    plan["links"] = [{"from": 1, "to": 2, "type": "SS", "lag": 3}]
+    project = project_of(read_plan(plan), MONDAY)
+    begun = reported(project, 1, day(0), status=IN_PROGRESS)
+    assert fired(begun, "task.ready") == []
+    assert fired(step(begun.project, begun.project, day(2.5)), "task.ready") == []
+    assert fired(step(begun.project, begun.project, day(3)), "task.ready") == [2]
+
+
+def test_a_project_is_never_projected_to_end_in_the_past() -> None:
+    project = report_task(line_project(5, buffer=2), 1, day(0), status=IN_PROGRESS)
+    (warning,) = [event for event in step(project, project, day(8)).events if event.name == "project.early_warning"]
+    assert warning.data["projectedCompletion"] >= day(8).date().isoformat()

@@ -270,3 +270,18 @@ def test_progress_brings_actual_dates_and_a_status_date() -> None:
     text = "the file gives no status date: 2026-01-08 17:00 is taken, up to which its progress reaches"
     assert text in read.imported.warnings
     assert read.comparison.text() == "dates equal for 3 of 3 tasks"
+
+
+@pytest.mark.parametrize(
+    ("column", "field"), [("Successors", "blocks"), ("Blocking", "blocks"), ("Blocked by whom", "predecessors")]
+)
+def test_a_column_that_may_hold_links_is_refused_with_the_direction_it_has(column: str, field: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"--map '{field}={column}'"):
+        planned_from(f"ID,Name,Duration,{column}\n1,A,5 days,2\n2,B,3 days,\n".encode(), "t.csv")
+
+
+def test_successors_that_are_named_lead_from_a_task_to_those_that_follow_it() -> None:
+    data = b"ID,Name,Duration,Successors\n1,A,5 days,2\n2,B,3 days,\n"
+    choices = ["id=ID", "name=Name", "duration=Duration", "blocks=Successors"]
+    links = planned_from(data, "t.csv", columns=choices).imported.document["links"]
+    assert [(link["from"], link["to"]) for link in links] == [(1, 2)]

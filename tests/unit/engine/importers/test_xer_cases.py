@@ -1,5 +1,7 @@
 """Primavera exports as they are: several projects, task calendars, work under way, constraints."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from chainbell.engine import InvalidInputError
@@ -108,7 +110,9 @@ def test_lags_count_on_the_calendar_of_the_predecessor() -> None:
 def test_the_data_date_becomes_the_status_date_from_which_work_under_way_counts() -> None:
     read = case("r4.xer")
     assert read.imported.document["project"]["statusDate"] == "2026-02-02T08:00:00Z"
-    assert read.planned.project.tasks[0].remaining == 8
+    task = read.planned.project.tasks[0]
+    assert task.remaining == 8
+    assert task.counted_from == read.planned.project.calendar.coordinate(datetime(2026, 2, 2, 8, tzinfo=UTC))
 
 
 def test_work_that_is_not_begun_does_not_lie_before_the_data_date() -> None:
@@ -233,6 +237,7 @@ def test_a_task_on_its_resources_calendars_takes_the_time_between_its_dates() ->
 
 
 def test_the_plan_under_way_is_the_same_as_a_document_of_one_s_own() -> None:
+    """But for the data date, which the document does not name."""
     ours, theirs = case("p.json"), case("r4.xer")
     for one, other in zip(ours.planned.project.tasks, theirs.planned.project.tasks, strict=True):
         assert (one.duration, one.remaining, one.status, one.started) == (
