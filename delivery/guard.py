@@ -56,10 +56,10 @@ def check_url(url: str, policy: GuardPolicy) -> URL:
     """The parsed URL of an endpoint; raises RefusedEndpointError for one that may not be called."""
     try:
         parsed = URL(url)
-        port = parsed.port
+        host, port = parsed.host, parsed.port  # names are decoded here, and some are none
     except ValueError as error:
         raise RefusedEndpointError("url", str(error)) from None
-    if parsed.scheme not in ("https", "http") or not parsed.host or not port:
+    if parsed.scheme not in ("https", "http") or not host or not port:
         raise RefusedEndpointError("url", "an absolute https URL is needed")
     if parsed.scheme == "http" and not policy.allow_http:
         raise RefusedEndpointError("url", "https is needed; plain http must be switched on")
@@ -69,8 +69,8 @@ def check_url(url: str, policy: GuardPolicy) -> URL:
         raise RefusedEndpointError("url", "a fragment is never sent; leave it out")
     if any(ord(character) <= 32 or ord(character) == 127 for character in url):
         raise RefusedEndpointError("url", "it contains white space or control characters")
-    if _looks_numeric(parsed.host):
-        check_addresses([parsed.host], policy)
+    if _looks_numeric(host):
+        check_addresses([host], policy)
     return parsed
 
 

@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from chainbell.engine.changes.applying import Changes, Document
 from chainbell.engine.documents.change import Change, Plan, read_change
+from chainbell.engine.documents.fields import checked_id
 from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.reading.baselines import Baseline
@@ -24,7 +25,7 @@ class AccountView:
     """`engine.for_account(id)`: nothing of any other account can be read or changed through it."""
 
     def __init__(self, account: HostId, changes: Changes, reading: Reading, webhooks: Webhooks) -> None:
-        self.account = account
+        self.account = checked_id(account, "account")
         self.webhooks = AccountWebhooks(account, webhooks)
         self._changes = changes
         self._reading = reading
@@ -65,6 +66,10 @@ class AccountView:
     def baselines(self, project: HostId) -> list[Baseline]:
         """Every baseline of a project, the first one first."""
         return self._reading.baselines(project, account=self.account)
+
+    def last_baseline(self, project: HostId) -> Baseline:
+        """The baseline that a project follows, with what it changed."""
+        return self._reading.last_baseline(project, account=self.account)
 
     def _own(self, change: Change | Document) -> Change:
         """The change as this account's; raises InvalidInputError for one that names another."""

@@ -4,15 +4,14 @@
     ├── InvalidInputError        input that cannot be taken: `field` and `reason`
     │   ├── NotFoundError        there is no such thing, or it belongs to another account
     │   └── StaleChange          a change older than what is known of its subject
-    ├── EvaluationError          the rules failed on a project: `project_id` and `reason`
+    ├── EvaluationError          a project cannot be read, or the rules failed on it: `project_id` and `reason`
     ├── ConflictError            other writers came first; the same may be sent again
     └── StorageError             the database is full, gone, locked or read-only; the same may be tried again
 
 Errors of `chainbell.rules` (`FieldError` and what is below it) become InvalidInputError here.
 """
 
-from chainbell.rules import HostId
-from chainbell.rules.errors import ChainbellError
+from chainbell.rules.errors import ChainbellError, EvaluationError
 from chainbell.storage.errors import ConflictError, StorageError
 
 
@@ -31,17 +30,6 @@ class NotFoundError(InvalidInputError):
 
 class StaleChange(InvalidInputError):  # noqa: N818
     """A change older than what is known of its subject already; send `allowStale` to apply it all the same."""
-
-
-class EvaluationError(ChainbellError):
-    """The rules failed on the project `project_id`, whatever was fed in; `reason` says how. Nothing was kept."""
-
-    field = "rules"
-
-    def __init__(self, project_id: HostId, reason: str) -> None:
-        super().__init__(f"project {project_id!r} cannot be evaluated: {reason}")
-        self.project_id = project_id
-        self.reason = reason
 
 
 __all__ = [

@@ -9,8 +9,11 @@ ChainbellError
 │   │   └── LevellingError       a demand on resources that no schedule can meet
 │   └── ReportError              a report that a project cannot take
 │       └── StaleReportError     one that is older than what is known already
-└── CalendarRangeError           a working day beyond all dates: no field is to blame for it
+├── CalendarRangeError           a working day beyond all dates: no field is to blame for it
+└── EvaluationError              a project that cannot be read, or that the rules fail on
 """
+
+from chainbell.rules.ids import HostId
 
 
 class ChainbellError(Exception):
@@ -56,3 +59,17 @@ class ReportError(FieldError):
 
 class StaleReportError(ReportError):
     """A report older than what is already known of its subject."""
+
+
+class EvaluationError(ChainbellError):
+    """The project `project_id` cannot be evaluated, whatever was fed in; `reason` says why. Nothing was kept.
+
+    Its rows make no project, or the rules failed on it.
+    """
+
+    field = "rules"
+
+    def __init__(self, project_id: HostId, reason: str) -> None:
+        super().__init__(f"project {project_id!r} cannot be evaluated: {reason}")
+        self.project_id = project_id
+        self.reason = reason

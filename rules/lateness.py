@@ -9,7 +9,7 @@ from chainbell.rules.ids import HostId
 from chainbell.rules.model import Project
 
 NAMED = 20
-"""How many tasks are named from whom a delay is inherited."""
+"""How many tasks are named from whom a delay is inherited, and over which it reaches a buffer."""
 
 
 class Inheritance(NamedTuple):
@@ -68,10 +68,10 @@ def _holder(project: Project, seen: Assessment, position: int) -> int | None:
 
 
 def driving_path(project: Project, seen: Assessment, position: int) -> list[HostId]:
-    """The chain of tasks over which this one's delay reaches the buffer that it takes most of."""
+    """The tasks over which this one's delay reaches the buffer that it takes most of, itself first; `NAMED` at most."""
     share, ahead = seen.tasks[position], seen.forecast
     path = [project.tasks[position].id]
-    while share.buffer is not None:
+    while share.buffer is not None and len(path) < NAMED:
         held = [
             (step, edge[0])
             for edge in project.network.successors[position]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from sqlite3 import Error as SQLiteError
 from sqlite3 import IntegrityError as SQLiteIntegrityError
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chainbell.rules.errors import ChainbellError
@@ -52,5 +52,7 @@ def translated() -> Iterator[None]:
         raise StorageError(f"the database refused: {error.orig}", is_passing=passing) from error
     except PoolTimeoutError as error:
         raise StorageError(f"all connections to the database are taken: {error}") from error
+    except (StatementError, OverflowError, UnicodeError) as error:  # a value that the driver cannot write
+        raise StorageError(f"the database takes no such value: {error}", is_passing=False) from error
     except SQLiteError as error:
         raise StorageError(f"the database refused: {error}") from error

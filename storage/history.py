@@ -53,11 +53,11 @@ def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] |
     return plan
 
 
-def baselines(connection: Connection, key: int) -> list[KeptBaseline]:
-    """Every baseline, the first one first."""
+def baselines(connection: Connection, key: int, *, newest: int | None = None) -> list[KeptBaseline]:
+    """The baselines of a project, the first one first: all of them, or the newest so many."""
     columns = (BASELINES.c[name] for name in KeptBaseline._fields)
-    rows = connection.execute(select(*columns).where(BASELINES.c.project_key == key).order_by(BASELINES.c.number))
-    return [KeptBaseline(*row) for row in rows]
+    query = select(*columns).where(BASELINES.c.project_key == key).order_by(BASELINES.c.number.desc()).limit(newest)
+    return [KeptBaseline(*row) for row in connection.execute(query)][::-1]
 
 
 def fever_point(project: Project, seen: Assessment) -> FeverPoint:

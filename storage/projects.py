@@ -24,7 +24,10 @@ from chainbell.rules import (
     ProjectStatus,
     compile_network,
 )
+from chainbell.rules.errors import EvaluationError
+from chainbell.rules.ids import encode_host_id
 from chainbell.storage.history import FeverPoint, last_point
+from chainbell.storage.lists import among
 from chainbell.storage.mapping import (
     calendar_from,
     link_from,
@@ -89,8 +92,8 @@ _PARTS = {
 }
 _LATCHES = select(LATCHES).where(LATCHES.c.project_key.in_(bindparam("keys", expanding=True)))
 _PEOPLE = select(PEOPLE).where(
-    PEOPLE.c.account_id.in_(bindparam("accounts", expanding=True)),
-    PEOPLE.c.id.in_(bindparam("people", expanding=True)),
+    among(PEOPLE.c.account_id, "accounts"),
+    among(PEOPLE.c.id, "people"),
 )
 _NOTHING = update(PROJECTS).where(false()).values(version=PROJECTS.c.version)
 
@@ -199,8 +202,14 @@ def versions(connection: Connection, keys: Sequence[int], *, lock: bool = False)
 
 
 def read(connection: Connection, key: int) -> StoredProject:
-    """The project whole, with the last point of its fever chart; raises LookupError if the row is gone."""
-    stored = next(iter(read_many(connection, [key])), None)
+    """The project whole, with the last point of its fever chart.
+
+    Raises LookupError if the row is gone, EvaluationError for rows that make no project.
+    """
+    try:
+        stored = next(iter(read_many(connection, [key])), None)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(id_of(connection, key), f"{type(error).__name__}: {error}") from error
     if stored is None:
         raise LookupError(f"there is no project with the key {key}")
     return StoredProject(key, stored.version, stored.project, last_point(connection, key))
@@ -238,7 +247,8 @@ def _people(connection: Connection, heads: Sequence[Any], tasks: Rows) -> dict[H
     ids.discard(None)
     people: dict[HostId, dict[HostId, Person]] = {}
     if ids:
-        wanted = {"accounts": list({head.account_id for head in heads}), "people": list(ids)}
+        accounts = {encode_host_id(head.account_id) for head in heads}
+        wanted = {"accounts": list(accounts), "people": [encode_host_id(person) for person in ids]}
         for row in connection.execute(_PEOPLE, wanted):
             people.setdefault(row.account_id, {})[row.id] = Person(row.id, row.name, row.email)
     return people

@@ -14,8 +14,8 @@ _FIND = select(TOKENS.c.hash, TOKENS.c.account_id).where(TOKENS.c.hash == bindpa
 
 
 def token_hash(token: str) -> str:
-    """SHA-256 in hex: tokens are random and long, so nothing slower is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    """SHA-256 in hex: tokens are random and long, so nothing slower is needed. Any header has one."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
 def add_token(connection: Connection, token: str, account_id: HostId, name: str, now: datetime) -> None:

@@ -116,8 +116,9 @@ class Works:
     def active(self, account_id: HostId | None) -> list[Work | EvaluationError]:
         """Every Active project, of one account or of all; an error in place of one that cannot be read."""
         keys = projects.active_keys(self._connection, account_id)
-        works = [self._readable(key) for key in keys]
-        touched = [work for key, work in self.found.items() if key not in set(keys)]
+        works = [work for key in keys if (work := self._readable(key)) is not None]
+        among = set(keys)
+        touched = [work for key, work in self.found.items() if key not in among]
         new = [work for (account, _), work in self._new.items() if account_id in (None, account)]
         return [
             work
@@ -130,11 +131,13 @@ class Works:
             )
         ]
 
-    def _readable(self, key: int) -> Work | EvaluationError:
+    def _readable(self, key: int) -> Work | EvaluationError | None:
         try:
             return self.known(key)
-        except (ValueError, KeyError, TypeError) as error:  # rows that make no project
-            return EvaluationError(projects.id_of(self._connection, key), f"{type(error).__name__}: {error}")
+        except EvaluationError as error:
+            return error
+        except LookupError:  # erased meanwhile
+            return None
 
     def known(self, key: int) -> Work:
         """The project in this row; raises LookupError if the row is gone."""

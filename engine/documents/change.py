@@ -17,7 +17,7 @@ class _Change(Document):
     at: Instant = Field(default=cast("Any", None), validate_default=False)
     by: PersonDocument | None = None
     reason: Text | None = None
-    change_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    change_id: Annotated[Text, Field(max_length=255)] | None = None
     account_id: Id | None = None
 
 

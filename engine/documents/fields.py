@@ -1,7 +1,8 @@
 """Shared pieces of the documents that come in: camelCase on the wire, checked field by field."""
 
-from datetime import date
-from typing import Annotated, Any
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, cast
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import HostId, Person
 from chainbell.rules.ids import LARGEST_ID, LONGEST_ID
 
+_NUMBER = re.compile(r"\s*[+-]?[0-9._]+\s*")
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
 LONGEST_DURATION = 100_000
 """Working days; some 380 years."""
@@ -42,6 +44,24 @@ def _text(value: str) -> str:
     return value
 
 
+def checked_id(value: Any, field: str) -> HostId:
+    """An id that a caller gave; raises InvalidInputError naming the field for what is none."""
+    try:
+        return _host_id(value)
+    except ValueError as error:
+        raise InvalidInputError(field, str(error)) from None
+
+
+def checked_instant(value: datetime, field: str) -> datetime:
+    """An instant that a caller gave; raises InvalidInputError without a time zone and for an impossible year."""
+    if value.tzinfo is None:
+        raise InvalidInputError(field, "an instant needs a time zone")
+    try:
+        return cast("datetime", _plausible(value))
+    except ValueError as error:
+        raise InvalidInputError(field, str(error)) from None
+
+
 Id = Annotated[int | str, BeforeValidator(_host_id)]
 Text = Annotated[str, Strict(), Field(min_length=1, max_length=1000), AfterValidator(_text)]
 WorkingDays = Annotated[float, Strict(), Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False)]
@@ -58,8 +78,8 @@ def _plausible(value: Any) -> Any:
 
 
 def _no_number(value: Any) -> Any:
-    """Numbers are not taken for seconds since 1970."""
-    if isinstance(value, (int, float)):
+    """Numbers are not taken for seconds since 1970, in quotes neither."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise ValueError("a date or time is written as in ISO 8601")
     return value
 
@@ -98,5 +118,6 @@ def invalid(error: ValidationError, within: str = "") -> InvalidInputError:
     if first["type"] == "missing":
         return InvalidInputError(field, "is missing")
     given = first.get("input")
-    shown = f"; got {given!r}"[:200] if isinstance(given, (str, int, float, bool)) else ""
+    is_short = isinstance(given, (str, float)) or (isinstance(given, int) and abs(given) <= 10**200)
+    shown = f"; got {given!r}"[:200] if is_short else ""
     return InvalidInputError(field or "document", first["msg"].removeprefix("Value error, ") + shown)

@@ -119,7 +119,7 @@ class ProjectDocument(Document):
     target_end_date: Day | None = None
     status_date: Moment | None = None
     manager: PersonDocument | None = None
-    team_size: Annotated[int, Field(ge=0)] | None = None
+    team_size: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     calendar: CalendarDocument = CalendarDocument()
     zones: ZonesDocument = ZonesDocument()
     readiness: Readiness = Readiness.DATES

@@ -48,8 +48,8 @@ async def load(request: web.Request) -> web.Response:
         raise InvalidInputError("project.id", "is not the one in the path")
     view = view_of(request)
     events = await in_thread(view.load, {**plan, "project": {**plan["project"], "id": project}})
-    found = await in_thread(view.baselines, project)
-    shown = {"projectId": project, "baseline": found[-1].number, "changes": wire(found[-1].changes)}
+    made = await in_thread(view.last_baseline, project)
+    shown = {"projectId": project, "baseline": made.number, "changes": wire(made.changes)}
     return answer({**shown, "events": [wire_event(event) for event in events]})
 
 

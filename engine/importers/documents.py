@@ -24,7 +24,7 @@ def read_yaml(data: bytes, name: str) -> Any:
         mark = error.problem_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         raise InvalidInputError(place, f"is not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidInputError(name, f"is not YAML: {error}") from None
 
 

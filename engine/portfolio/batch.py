@@ -110,6 +110,7 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
         stored = projects.read_many(connection, keys, history.last_points(connection, keys))
         unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
         unit.take(stored)
+        ids = {one.key: one.project.id for one in stored}
         for one in stored:
             try:
                 fired += unit.reevaluate(one.key, job.as_of).events
@@ -123,7 +124,11 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
         unit.flush(connection)
         fired = unit.written_events()
     for key in changed:
-        alone = _evaluate_one(database, job, key)
+        try:
+            alone = _evaluate_one(database, job, key)
+        except Exception as error:  # noqa: BLE001  the others are written already and have to be told of
+            refused.append((ids[key], f"{type(error).__name__}: {error}"))
+            continue
         fired += alone.events
         refused += alone.refused
     return ChunkReport(len(stored), tuple(fired), tuple(refused))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from chainbell.engine.changes.unit_of_work import MOST_AHEAD
 from chainbell.engine.core import Core
+from chainbell.engine.documents.fields import checked_id, checked_instant
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
 from chainbell.engine.portfolio import erasure
@@ -43,9 +44,10 @@ class Portfolio:
         evaluated at that instant are left out, so a second run adds nothing. `on_chunk` hears of each chunk written.
         Raises InvalidInputError naming the argument.
         """
-        at = as_of or self._core.now()
-        if at.tzinfo is None:
-            raise InvalidInputError("asOf", "an instant needs a time zone")
+        at = self._core.now() if as_of is None else checked_instant(as_of, "asOf")
+        for field, ids in (("accounts", accounts), ("projects", projects)):
+            for given in ids or ():
+                checked_id(given, field)
         if workers < 1:
             raise InvalidInputError("workers", f"{workers} is less than 1")
         if self._core.database.url.database in (None, "", ":memory:") and (workers > 1 or dask):

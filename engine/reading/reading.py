@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from chainbell.engine.core import Core
+from chainbell.engine.documents.fields import checked_id, checked_instant
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.reading.baselines import Baseline, baselines_of
 from chainbell.engine.reading.report import FeverPoint, ProjectReport, report
@@ -33,6 +34,10 @@ class Reading:
         limit: int | None = None,
     ) -> list[Event]:
         """Kept events, oldest first; with a limit the newest of them."""
+        if project is not None:
+            checked_id(project, "projectId")
+        if account is not None:
+            checked_id(account, "account")
         with self._core.database.read() as connection:
             return events.find_events(connection, account_id=account, project_id=project, name=name, limit=limit)
 
@@ -50,9 +55,9 @@ class Reading:
             key = self._project_key(connection, project, account)
             stored = store.read(connection, key).project
             trail = tuple(FeverPoint(**point) for point in history.fever_points(connection, key))
-        at = as_of or stored.evaluated_at or stored.calendar.opening(stored.start_date)
-        if at.tzinfo is None:
-            raise InvalidInputError("asOf", "an instant needs a time zone")
+        at = stored.evaluated_at or stored.calendar.opening(stored.start_date)
+        if as_of is not None:
+            at = checked_instant(as_of, "asOf")
         try:
             return report(stored, at, trail)
         except (CalendarRangeError, OverflowError) as error:
@@ -64,7 +69,17 @@ class Reading:
             kept = history.baselines(connection, self._project_key(connection, project, account))
         return baselines_of(kept)
 
+    def last_baseline(self, project: HostId, *, account: HostId | None = None) -> Baseline:
+        """The baseline that a project follows, with what it changed; the older ones are not read."""
+        with self._core.database.read() as connection:
+            key = self._project_key(connection, project, account)
+            kept = history.baselines(connection, key, newest=2)
+        return baselines_of(kept)[-1]
+
     def _project_key(self, connection: Connection, project: HostId, account: HostId | None) -> int:
+        checked_id(project, "projectId")
+        if account is not None:
+            checked_id(account, "account")
         try:
             located = store.locate(connection, project, account)
         except AmbiguousProjectError:
@@ -75,7 +90,7 @@ class Reading:
 
     def resolve_project_id(self, text: str) -> HostId:
         """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""
-        candidates: list[HostId] = [decode_host_id(text), text]
+        candidates: list[HostId] = [checked_id(one, "projectId") for one in (decode_host_id(text), text)]
         with self._core.database.read() as connection:
             for candidate in candidates:
                 try:

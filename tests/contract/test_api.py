@@ -97,7 +97,7 @@ def test_one_account_never_sees_another_s(engine: Engine) -> None:
     served(engine, work)
 
 
-@pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic Og==", "Bearer "])
+@pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic Og==", "Bearer ", "Bearer \udcff\udcfe"])
 def test_nothing_is_told_without_a_token(engine: Engine, authorization: str | None) -> None:
     async def run() -> None:
         async with TestClient(TestServer(create_app(engine))) as client:

@@ -1,7 +1,9 @@
 """The batch job: one code path for one process, several and a cluster; nothing twice, nothing lost to other writers."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy import update
 from chainbell.engine import Engine, EvaluationError, InvalidInputError
 from chainbell.engine.portfolio.batch import ChunkReport
 from chainbell.rules import CATALOGUE, Event, Firing, Rule, Transition
-from chainbell.storage import generate_key
+from chainbell.storage import generate_key, projects
 from chainbell.storage.tables import ProjectRow, table
 from tests.plans import MONDAY, line_plan, task_update
 
@@ -201,3 +203,42 @@ def test_snapshots_in_memory_follow_other_writers(engine: Engine, database_url: 
         other.apply(task_update(1, (MONDAY + timedelta(hours=1)).isoformat(), status="OnHold"))
     fired = engine.apply(task_update(1, (MONDAY + timedelta(hours=2)).isoformat(), status="InProgress"))
     assert fired[0].data["previousStatus"] == "OnHold"
+
+
+def test_one_project_with_more_people_than_a_statement_takes_parameters_is_read(tmp_path: Path) -> None:
+    """SQLite takes 32,766 unless it is built for more, PostgreSQL's protocol 65,535; here it takes 500."""
+    plan = line_plan(*[1] * 600)
+    for task in plan["tasks"]:
+        task["assignedTo"] = {"id": task["id"], "name": f"P{task['id']}"}
+    with Engine(f"sqlite:///{tmp_path / 'c.db'}", keys=[generate_key()]) as engine:
+        engine.load(plan, at=MONDAY)
+        with engine.database.read() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 500)
+            (key,) = projects.active_keys(connection)
+            assert len({task.assigned_to for task in projects.read(connection, key).project.tasks}) == 600
+
+
+def test_what_cannot_be_read_takes_no_other_change_along(database_url: str) -> None:
+    at = (MONDAY + timedelta(hours=1)).isoformat()
+    with Engine(database_url, keys=[generate_key()]) as engine:
+        portfolio(engine, 2)
+        with engine.database.write() as connection:
+            row = table(ProjectRow)
+            connection.execute(update(row).where(row.c.id == 2).values(zones={"policy": "?"}))
+    with Engine(database_url, keys=[generate_key()]) as engine:
+        changes = [task_update(1, at, project, percentComplete=5) for project in (1, 2)]
+        good, bad = engine.apply_each(changes)
+        assert good.error is None
+        assert isinstance(bad.error, EvaluationError)
+        with pytest.raises(EvaluationError, match="project 2 cannot be evaluated"):
+            engine.status(2)
+
+
+@pytest.mark.parametrize("year", [1, 1899, 2201, 9999])
+def test_an_impossible_instant_is_refused(engine: Engine, year: int) -> None:
+    portfolio(engine, 1)
+    for ask in (engine.reevaluate, lambda at: engine.status(1, as_of=at)):
+        with pytest.raises(InvalidInputError, match="asOf: lies outside the years 1900 to 2200"):
+            ask(datetime(year, 6, 1, tzinfo=UTC))

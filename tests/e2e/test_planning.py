@@ -81,7 +81,7 @@ def test_a_project_of_several_is_chosen_by_name(tmp_path: Path) -> None:
     projects: list[dict[str, object]] = [{"proj_id": 7, "proj_short_name": "N"}, {"proj_id": 8, "proj_short_name": "S"}]
     file = tmp_path / "p.xer"
     file.write_bytes(xer_tables(PROJECT=projects, TASK=[xer_task(1, proj_id=7), xer_task(2, proj_id=8)]))
-    assert "project S: 1 tasks" in chainbell("plan", file, "--project", "S").stdout
+    assert "project S: 1 task," in chainbell("plan", file, "--project", "S").stdout
     refused = chainbell("plan", file, "--project", "W")
     assert refused.returncode == 2
     assert "has no project 'W' with tasks, but N, S" in refused.stderr

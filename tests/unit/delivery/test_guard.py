@@ -90,6 +90,7 @@ TRICKS = {
     "NAT64": "https://[64:ff9b::7f00:1]/",
     "6to4": "https://[2002:7f00:1::]/",
     "a scope": "https://[fe80::1%25eth0]/",
+    "a name that is no name": "https://xn--/",
     "cloud metadata": "https://169.254.169.254/latest/meta-data/",
     "cloud metadata over IPv6": "https://[fd00:ec2::254]/",
 }

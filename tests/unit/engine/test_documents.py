@@ -105,7 +105,11 @@ def test_a_yaml_file_of_nested_aliases_stays_small() -> None:
     assert len(read_yaml(f"l0: &l0 [2025-03-03]\n{layers}".encode(), "plan.yaml")["l39"]) == 9
 
 
-@pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "a: !!python/object:os.system x", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["a: [1", "a: 1\na: 2", "a: !!python/object:os.system x", "\x00"]
+    + ["[a]: 1\n[b]: 2", "!!set {? {a: b}}", "!!bool x", "!!timestamp x"],
+)
 def test_yaml_that_is_not(text: str) -> None:
     with pytest.raises(InvalidInputError, match=r"plan\.yaml"):
         read_yaml(text.encode(), "plan.yaml")
