@@ -7,14 +7,15 @@ import json
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from aiohttp import web
 from typer.main import get_command
 
 from chainbell.delivery import DeliverySettings, GuardPolicy
 from chainbell.engine import Engine, Housekeeping, Retention
 from chainbell.engine.cli import app
-from chainbell.engine.http.openapi import document
+from chainbell.engine.http.openapi import ROUTES, TAGS, described
 from chainbell.engine.simulation import read_scenario, run_scenario, scenario_clock
 from chainbell.rules import CATALOGUE, Event
 from chainbell.rules.payload import camel_case
@@ -83,29 +84,53 @@ def events_page() -> str:
 
 
 def api_page() -> str:
-    """Every route with its body, its parameters and its status of success."""
-    described = document(CATALOGUE)
-    lines = [MADE, "# API routes", "", "`chainbell serve` answers these routes, and so does `create_app(engine)` in an"]
-    lines += [
-        "aiohttp application. The routes of the table ask for `Authorization: Bearer TOKEN`. Errors are problem",
-        "documents (RFC 9457) with `field` and `reason`. `/openapi.json` has the schemas of all bodies.",
+    """Every route by tag, with what it takes, what it answers and what a caller must be allowed to do."""
+    lines = [
+        MADE,
+        "# API routes",
         "",
-        "Four routes ask for no token: `GET /healthz`, `GET /readyz` (503 once a delivery has been due for five",
-        "minutes), `GET /metrics` (Prometheus) and `GET /openapi.json`.",
+        "`chainbell serve` answers these routes, and so does `create_app(engine)` in an aiohttp application. They ask",
+        "for `Authorization: Bearer TOKEN`, but for the operations. Errors are problem documents (RFC 9457) with",
+        "`field` and `reason`. `/openapi.json` (OpenAPI 3.1, no token) has the schema of every body and answer, and",
+        "`/docs` shows it as a page; with `chainbell serve --open-docs` or `create_app(engine, open_docs=True)` the",
+        "page asks for no token. A parameter that a route does not know is refused. The id of a project is an integer",
+        "or a string; a string of digits begins with an apostrophe.",
         "",
-        "| method | path | what it does | body | parameters | success |",
-        "|---|---|---|---|---|---|",
     ]
-    for path, methods in described["paths"].items():
-        for method, operation in methods.items():
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-            name = body.get("$ref", "").rpartition("/")[2]
-            names = [p["name"] for p in operation.get("parameters", []) if p.get("in") == "query"]
-            status = next(code for code in operation["responses"] if code.startswith("2"))
-            shown = ", ".join(f"`{one}`" for one in names)
-            taken = f"`{name}`" if name else ""
-            lines.append(f"| {method.upper()} | `{path}` | {operation['summary']} | {taken} | {shown} | {status} |")
-    return "\n".join(lines) + "\n"
+    for tag, about in TAGS.items():
+        lines += [
+            f"## {tag}",
+            "",
+            about,
+            "",
+            "| route | what it does | body | parameters | answer |",
+            "|---|---|---|---|---|",
+        ]
+        for route in ROUTES:
+            if route.tag == tag:
+                query = [] if route.query is None else list(route.query.model_json_schema()["properties"])
+                cells = [
+                    f"`{route.method.upper()} {route.path}`",
+                    route.summary,
+                    f"`{_kind_name(described(route.body))}`" if route.body is not None else "",
+                    ", ".join(f"`{name}`" for name in query),
+                    f"{route.status} {_kind_name(route.answer)}".strip(),
+                ]
+                lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _kind_name(kind: Any) -> str:
+    """The name that a body or an answer has in the OpenAPI document."""
+    if kind in (None, NoneType) or kind is web.Response:
+        return ""
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(name for name in map(_kind_name, get_args(kind)) if name)
+    if get_origin(kind) in (list, Annotated):
+        inner = get_args(kind)[0]
+        return f"list of {_kind_name(get_args(inner)[0])}" if get_origin(inner) is list else _kind_name(inner)
+    return str(kind.__name__)
 
 
 def cli_page() -> str:

@@ -36,10 +36,13 @@ def encode_host_id(value: HostId) -> str:
 
 @lru_cache(maxsize=65_536)
 def decode_host_id(stored: str) -> HostId:
-    """The id that was encoded; remembered, since a portfolio holds the same ids again and again."""
+    """The id that was encoded; remembered, since a portfolio holds the same ids again and again.
+
+    Also reads an id out of a path or a query: digits that make no integer id are a string.
+    """
     if stored[:1] == "'":
         return stored[1:]
-    return int(stored) if _is_integer(stored) else stored
+    return int(stored) if _is_integer(stored) and len(stored) <= MOST_DIGITS + 1 else stored
 
 
 def _is_integer(text: str) -> bool:

@@ -25,19 +25,22 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     dispatch: Annotated[bool, typer.Option(help="Deliver webhooks in this process, too.")] = True,
+    open_docs: Annotated[bool, typer.Option(help="Show the API at /docs without a token.")] = False,
     housekeeping: Annotated[bool, typer.Option(help="Re-evaluate, retain and tell statistics at their times.")] = True,
 ) -> None:
     """Serves the management API, delivers webhooks and keeps house, until interrupted."""
     sys.setswitchinterval(SWITCH_SECONDS)
     with open_engine(context) as engine:
-        asyncio.run(_serve(engine, host, port, dispatch, Housekeeping() if housekeeping else None))
+        asyncio.run(_serve(engine, host, port, dispatch, open_docs, Housekeeping() if housekeeping else None))
 
 
-async def _serve(engine: Engine, host: str, port: int, dispatch: bool, times: Housekeeping | None) -> None:
+async def _serve(
+    engine: Engine, host: str, port: int, dispatch: bool, open_docs: bool, times: Housekeeping | None
+) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    runner = web.AppRunner(create_app(engine), access_log=None)
+    runner = web.AppRunner(create_app(engine, open_docs=open_docs), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
     await site.start()

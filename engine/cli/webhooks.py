@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from chainbell.engine.cli.app import Account, AsJson, account_id, app, open_engine, print_json
-from chainbell.engine.documents.webhook import log_entry, log_key, wire_webhook
+from chainbell.engine.documents.webhook import log_entry, log_key, webhook_in_list
 from chainbell.engine.errors import InvalidInputError
+from chainbell.rules.payload import wire
 from chainbell.storage import Attempt
 
 webhooks_app = typer.Typer(no_args_is_help=True, help="Webhook registrations.")
@@ -69,7 +70,7 @@ def list_webhooks(context: typer.Context, account: Account = None, as_json: AsJs
         found = engine.portfolio.webhooks() if account is None else engine.webhooks.list(account_id(account))
     for webhook in found:
         if as_json:
-            print_json(wire_webhook(webhook))
+            print_json(wire(webhook_in_list(webhook)))
         else:
             state = "active" if webhook.is_active else f"inactive ({webhook.deactivation or 'paused'})"
             counters = f"{webhook.total_calls} calls, {webhook.failed_calls} failed"
@@ -89,10 +90,10 @@ def logs(
     for attempt in attempts:
         line = log_entry(attempt)
         if as_json:
-            print_json({**line, "deliveryId": attempt.delivery_id})
+            print_json({**wire(line), "deliveryId": attempt.delivery_id})
         else:
-            result = f"{attempt.http_status or attempt.outcome}  {line['responseTime']} ms  retries {line['retries']}"
-            print(f"{line['timestamp']}  {line['event']:<22}  {result}  {line['id']}")
+            result = f"{attempt.http_status or attempt.outcome}  {line.response_time} ms  retries {line.retries}"
+            print(f"{wire(line.timestamp)}  {line.event:<22}  {result}  {line.id}")
 
 
 @webhooks_app.command("pause")
@@ -123,10 +124,10 @@ def send_test(
         attempt = asyncio.run(engine.webhooks.test(engine.webhooks.account_of(webhook_id), webhook_id, event))
     entry = log_entry(attempt)
     if as_json:
-        print_json(entry)
+        print_json(wire(entry))
     else:
-        print(f"{entry['status']} in {entry['responseTime']} ms: {explained(attempt)}")
-    if entry["status"] != "success":
+        print(f"{entry.status} in {entry.response_time} ms: {explained(attempt)}")
+    if entry.status != "success":
         raise typer.Exit(1)
 
 

@@ -1,141 +1,183 @@
-"""OpenAPI 3.1 of the management API, made from the documents that it checks and the payloads that it sends."""
+"""OpenAPI 3.1 of the management API, made from the declared routes, the documents that they check and the payloads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from aiohttp import web
 
-from chainbell.engine.documents.change import Change
-from chainbell.engine.documents.plan import PlanDocument
-from chainbell.engine.http.webhooks import Recovery, Registration, Rotation, TestEvent, Update
-from chainbell.rules import Rule
+from chainbell.engine.http import operations, projects, webhooks
+from chainbell.engine.http.problems import Problem
+from chainbell.engine.http.routing import Described, Route
+from chainbell.engine.http.schemas import REFERENCE, Json, Way, payload_schema, schemas_of, travelling
+from chainbell.rules import HostId, Rule
 from chainbell.rules.payload import camel_case
 
-Json = dict[str, Any]
-REFERENCE = "#/components/schemas/{model}"
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-_LOG = {"name": "log", "in": "path", "required": True, "schema": {"type": "string"}}
-_TOP = {"name": "$top", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000}}
-_SKIP = {"name": "$skip", "in": "query", "schema": {"type": "integer", "minimum": 0}}
-_STATUS = {"name": "status", "in": "query", "schema": {"enum": ["success", "failed"]}}
-_EVENT = {"name": "event", "in": "query", "schema": {"type": "string"}}
-_PROJECT = {"name": "projectId", "in": "query", "schema": {"type": "string"}}
-
-ROUTES: tuple[tuple[str, str, str, int, str | None, tuple[Json, ...]], ...] = (
-    ("get", "/api/v1/webhooks", "List webhooks with their statistics", 200, None, ()),
-    ("post", "/api/v1/webhooks", "Register a webhook", 201, "Registration", ()),
-    ("get", "/api/v1/webhooks/{id}", "Read a webhook", 200, None, (_ID,)),
-    ("put", "/api/v1/webhooks/{id}", "Change what is named", 200, "Update", (_ID,)),
-    ("delete", "/api/v1/webhooks/{id}", "Delete a webhook", 204, None, (_ID,)),
-    ("patch", "/api/v1/webhooks/{id}/pause", "Hold its deliveries", 200, None, (_ID,)),
-    ("patch", "/api/v1/webhooks/{id}/resume", "Release its deliveries", 200, None, (_ID,)),
-    ("post", "/api/v1/webhooks/{id}/test", "Deliver a test event at once", 200, "TestEvent", (_ID,)),
-    ("get", "/api/v1/webhooks/{id}/logs", "Attempts, newest first", 200, None, (_ID, _TOP, _SKIP, _STATUS, _EVENT)),
-    ("post", "/api/v1/webhooks/{id}/logs/{log}/resend", "Send a finished delivery again", 202, None, (_ID, _LOG)),
-    ("post", "/api/v1/webhooks/{id}/recover", "Send failed deliveries again", 202, "Recovery", (_ID,)),
-    ("post", "/api/v1/webhooks/{id}/rotate-secret", "A new secret", 200, "Rotation", (_ID,)),
-    ("post", "/api/v1/changes", "Apply one change or a list", 200, "Changes", ()),
-    ("put", "/api/v1/projects/{id}", "Load or re-plan a project", 200, "PlanDocument", (_ID,)),
-    ("get", "/api/v1/projects/{id}", "State of a project", 200, None, (_ID,)),
-    ("post", "/api/v1/projects/{id}/preview", "What a change would fire", 200, "Change", (_ID,)),
-    ("get", "/api/v1/events", "Events, oldest first", 200, None, (_PROJECT, _EVENT, _TOP)),
-    ("get", "/api/v1/events/{id}", "An event with why it fired", 200, None, (_ID,)),
+ROUTES: tuple[Route, ...] = (
+    *webhooks.routes.declared,
+    *projects.projects.declared,
+    *projects.events.declared,
+    *operations.routes.declared,
 )
-"""Method, path, summary, status of success, body, parameters."""
+"""Every route, in the order of the document."""
+
+TAGS = {
+    "Webhooks": "Endpoints that get events as signed requests.",
+    "Projects": "Plans and changes in, the state of a project out.",
+    "Events": "What was decided, and why.",
+    "Operations": "For those who run chainbell; no token is asked for.",
+}
+_PROBLEMS = {
+    401: ("Unauthorized", "No token, or one that is not known"),
+    404: ("NotFound", "There is no such thing in this account"),
+    409: ("Conflict", "Stale, or other writers came first"),
+    413: ("TooLarge", "Too large"),
+    422: ("Invalid", "Input that cannot be taken; `field` and `reason` say why"),
+    503: ("Unavailable", "The database did not take it; the same may be tried again"),
+}
+"""The problems that a route may answer with: the name of the component, what it means."""
+_ABOUT_HOST_IDS = "An integer or a string, as the plan has it; a string of digits begins with an apostrophe."
 
 
-def document(rules: Sequence[Rule]) -> Json:
-    """The whole document for an engine with these rules."""
-    models: list[type[BaseModel]] = [Registration, Update, TestEvent, Recovery, Rotation, PlanDocument]
-    schemas: Json = {}
-    for model in models:
-        _add(schemas, model.__name__, TypeAdapter(model).json_schema(by_alias=True, ref_template=REFERENCE))
-    _say_more(schemas, [rule.event for rule in rules])
-    _add(schemas, "Change", TypeAdapter(Change).json_schema(by_alias=True, ref_template=REFERENCE))
-    change = {"$ref": REFERENCE.format(model="Change")}
-    schemas["Changes"] = {"anyOf": [change, {"type": "array", "items": change, "maxItems": 10_000}]}
-    schemas["Problem"] = {
-        "type": "object",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}}
-        | {"detail": {"type": "string"}, "field": {"type": "string"}, "reason": {"type": "string"}},
-    }
+def document(rules: Sequence[Rule], *, prefix: str = "/") -> Json:
+    """The whole document for an engine with these rules, served below `prefix`."""
+    kinds: dict[tuple[str, Way], Any] = {("Problem", "validation"): Problem}
+    for route in ROUTES:
+        kinds |= {(name, way): kind for name, way, kind in _kinds(route)}
+    schemas, components = schemas_of(kinds)
+    _say_more(components, [rule.event for rule in rules])
     paths: Json = {}
-    for method, path, summary, status, body, parameters in ROUTES:
-        operation = {"operationId": _operation_id(method, path), **_operation(summary, status, body, parameters)}
-        paths.setdefault(path, {})[method] = operation
-    made = paths["/api/v1/webhooks"]["post"]["responses"]["201"]
-    made["links"] = _links("/api/v1/webhooks/{id}", "$response.body#/id")
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = _operation(route, schemas)
+    made = paths[webhooks.WEBHOOKS]["post"]["responses"]["201"]
+    made["links"] = {
+        route.operation: {"operationId": route.operation, "parameters": {"webhookId": "$response.body#/id"}}
+        for route in webhooks.routes.declared
+        if "webhook_id" in route.parameters and "log_id" not in route.parameters
+    }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "chainbell", "version": version("chainbell"), "license": {"name": "Apache-2.0"}},
+        "info": {
+            "title": "chainbell",
+            "version": version("chainbell"),
+            "summary": "Critical-chain events: changes in, signed webhooks out.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": prefix}],
         "security": [{"bearer": []}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "webhooks": {rule.event: _webhook(rule) for rule in rules},
-        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": components,
+            "responses": {name: _problem(description) for name, description in _PROBLEMS.values()},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 
-def _add(schemas: Json, name: str, schema: Json) -> None:
-    schemas.update(schema.pop("$defs", {}))
-    schemas[name] = schema
+def _kinds(route: Route) -> Iterator[tuple[str, Way, Any]]:
+    """What has a schema at a route, keyed by operation and part."""
+    if route.body is not None:
+        yield f"{route.operation} body", "validation", described(route.body)
+    for status, kind in _answers(route).items():
+        yield f"{route.operation} {status}", "serialization", kind
 
 
-def _operation_id(method: str, path: str) -> str:
-    """`getWebhooks`, `getWebhooksById`, `postWebhooksByIdTest`: unique, and speakable in a generated client."""
-    words = (part for part in path.removeprefix("/api/v1/").split("/"))
-    named = ("By" + word.strip("{}").capitalize() if word.startswith("{") else word.title() for word in words)
-    return method + "".join(named).replace("-", "")
+def described(body: Any) -> Any:
+    """The kind that a body is documented as."""
+    marks = get_args(body) if get_origin(body) is Annotated else ()
+    return next((mark.kind for mark in marks if isinstance(mark, Described)), body)
 
 
-def _links(path: str, key: str) -> Json:
-    """What can be done next with the thing that has just been made."""
-    return {
-        _operation_id(method, route): {"operationId": _operation_id(method, route), "parameters": {"id": key}}
-        for method, route, *_ in ROUTES
-        if route.startswith(path)
-    }
+def _answers(route: Route) -> dict[int, Any]:
+    """The kinds of JSON answers by status; what a handler answers as a response of its own is left out."""
+    answer = route.answer
+    if get_origin(answer) in (Union, UnionType):
+        kinds = tuple(kind for kind in get_args(answer) if kind is not web.Response)
+        answer = Union[kinds]  # noqa: UP007  made of what is left
+    if answer in (None, type(None), web.Response):
+        return dict(route.others)
+    return {route.status: answer, **route.others}
 
 
-def _say_more(schemas: Json, events: Sequence[str]) -> None:
-    """What the models check beyond their types: the names of the events, and that what is left out is not null."""
-    names = {"enum": list(events)}
-    update = schemas["Update"]["properties"]
-    for name, value in update.items():
-        if name != "caCertificates":
-            update[name] = next(one for one in value["anyOf"] if one != {"type": "null"})
-    for properties in (schemas["Registration"]["properties"], update):
-        properties["events"]["items"] = names
-    schemas["TestEvent"]["properties"]["event"] = names
-
-
-def _operation(summary: str, status: int, body: str | None, parameters: tuple[Json, ...]) -> Json:
-    problem = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
-    success: Json = {"description": summary}
-    if status != 204:
-        success["content"] = {"application/json": {"schema": {"type": "object"}}}
+def _operation(route: Route, schemas: dict[tuple[str, Way], Json]) -> Json:
     operation: Json = {
-        "summary": summary,
-        "parameters": list(parameters),
-        "responses": {str(status): success}
-        | {code: {"description": text, "content": problem} for code, text in _PROBLEMS.items()},
+        "operationId": route.operation,
+        "summary": route.summary,
+        "tags": [route.tag],
+        "security": [] if route.scope is None else [{"bearer": [route.scope]}],
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "responses": _responses(route, schemas),
     }
-    if body is not None:
-        content = {"application/json": {"schema": {"$ref": REFERENCE.format(model=body)}}}
-        operation["requestBody"] = {"required": body != "Rotation", "content": content}
+    if route.body is not None:
+        content: Json = {"schema": schemas[f"{route.operation} body", "validation"]}
+        if route.example is not None:
+            content["examples"] = {"example": {"value": route.example}}
+        body = {"required": not route.has_default_body, "content": {"application/json": content}}
+        operation["requestBody"] = body
     return operation
 
 
-_PROBLEMS = {
-    "401": "No token, or one that is not known",
-    "404": "There is no such thing in this account",
-    "409": "Stale, or other writers came first",
-    "413": "Too large",
-    "422": "Input that cannot be taken; `field` and `reason` say why",
-    "503": "The database did not take it",
-}
+def _path_parameters(route: Route) -> Iterator[Json]:
+    for name, kind in route.parameters.items():
+        about = {"description": _ABOUT_HOST_IDS} if kind == HostId else {}
+        schema = {"type": "string", "minLength": 1}
+        yield {"name": camel_case(name), "in": "path", "required": True, "schema": schema, **about}
+
+
+def _query_parameters(route: Route) -> Iterator[Json]:
+    if route.query is None:
+        return
+    properties = travelling(route.query.model_json_schema())["properties"]
+    for name, schema in properties.items():
+        kinds = [kind for kind in schema.get("anyOf", [schema]) if kind != {"type": "null"}]
+        given = {key: value for key, value in kinds[0].items() if key != "default"}
+        default = {"default": schema["default"]} if schema.get("default") is not None else {}
+        yield {"name": name, "in": "query", "schema": {**given, **default}}
+
+
+def _responses(route: Route, schemas: dict[tuple[str, Way], Json]) -> Json:
+    found: Json = {}
+    for status in _answers(route):
+        schema = schemas[f"{route.operation} {status}", "serialization"]
+        found[str(status)] = {"description": route.summary, "content": {"application/json": {"schema": schema}}}
+    if str(route.status) not in found:
+        found[str(route.status)] = {"description": route.summary}
+        if route.answer is web.Response:
+            found[str(route.status)]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    if route.scope is None:
+        found["400"] = {"description": "Not a request that can be read"}
+    for status in _problems(route):
+        found.setdefault(str(status), {"$ref": f"#/components/responses/{_PROBLEMS[status][0]}"})
+    return found
+
+
+def _problem(description: str) -> Json:
+    content = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
+    return {"description": description, "content": content}
+
+
+def _problems(route: Route) -> tuple[int, ...]:
+    """The statuses of problems that a route may answer with."""
+    if route.scope is None:
+        return (503,) if route.operation != "readHealth" else ()
+    return tuple(_PROBLEMS)
+
+
+def _say_more(components: Json, events: Sequence[str]) -> None:
+    """What the models check beyond their types: the names of the events, that what is left out is not null, and that
+    the account is the token's where a plan names none."""
+    names = {"enum": list(events)}
+    update = components["Update"]["properties"]
+    for name, value in update.items():
+        if name != "caCertificates":
+            update[name] = next(one for one in value["anyOf"] if one != {"type": "null"})
+    for properties in (components["Registration"]["properties"], update):
+        properties["events"]["items"] = names
+    components["TestEvent"]["properties"]["event"] = names
+    components["PlanDocument"]["required"].remove("accountId")
 
 
 def _webhook(rule: Rule) -> Json:
@@ -154,35 +196,10 @@ def _webhook(rule: Rule) -> Json:
     summary = (rule.payload.__doc__ or rule.event).strip().splitlines()[0]
     return {
         "post": {
+            "operationId": "on" + "".join(word.title() for word in rule.event.replace("_", ".").split(".")),
             "summary": summary if "(" not in summary else rule.event,
+            "tags": ["Events"],
             "requestBody": {"content": {"application/json": {"schema": envelope}}},
             "responses": {"2XX": {"description": "Received"}},
         }
     }
-
-
-def payload_schema(payload: type) -> Json:
-    """The schema of a payload class as it travels: camelCase, inner definitions in place."""
-    try:
-        schema = TypeAdapter(payload).json_schema(mode="serialization")
-    except (PydanticSchemaGenerationError, PydanticUserError):
-        return {"type": "object"}
-    definitions = schema.pop("$defs", {})
-    travelled = _travelled(schema, definitions)
-    assert isinstance(travelled, dict)  # noqa: S101  a schema is an object
-    return travelled
-
-
-def _travelled(schema: Any, definitions: Json) -> Any:
-    if isinstance(schema, list):
-        return [_travelled(item, definitions) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _travelled(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    unsaid = ("title", "description")
-    clean = {key: _travelled(value, definitions) for key, value in schema.items() if key not in unsaid}
-    if isinstance(clean.get("properties"), dict):
-        clean["properties"] = {camel_case(name): value for name, value in clean["properties"].items()}
-        clean["required"] = [camel_case(name) for name in clean.get("required", [])]
-    return clean

@@ -1,33 +1,55 @@
 """Is it alive, does it move: health, readiness, metrics. No token is asked for, and nothing of an account is told."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from aiohttp import web
 
+from chainbell.engine.engine import Engine
 from chainbell.engine.http.exposition import exposition
-from chainbell.engine.http.requests import answer, engine_of, in_thread
+from chainbell.engine.http.plumbing import answer
+from chainbell.engine.http.routing import Routes
+from chainbell.rules.payload import wire
 
-routes = web.RouteTableDef()
+routes = Routes("Operations")
 STALLED = timedelta(minutes=5)
 """How long a delivery may have been due before deliveries count as not moving."""
 
 
-@routes.get("/healthz")
-async def healthz(_: web.Request) -> web.Response:
-    return answer({"status": "ok"})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
 
 
-@routes.get("/readyz")
-async def readyz(request: web.Request) -> web.Response:
-    """Ready while the database answers and nothing has been due for too long."""
-    age = await in_thread(engine_of(request).portfolio.oldest_due)
-    is_ready = age < STALLED
-    status = "ok" if is_ready else "deliveries do not move"
-    shown = {"status": status, "oldestDueSeconds": round(age.total_seconds(), 1)}
-    return answer(shown, 200 if is_ready else 503)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReadiness:
+    """Whether deliveries move: for how many seconds the oldest has been due."""
+
+    status: Literal["ok", "deliveries do not move"]
+    oldest_due_seconds: float
 
 
-@routes.get("/metrics")
-async def metrics(request: web.Request) -> web.Response:
-    body, content_type = await in_thread(exposition, engine_of(request))
+@routes.route("get", "/healthz", "readHealth", scope=None)
+async def healthz(_: Engine) -> Health:
+    """Tell that the process answers."""
+    return Health()
+
+
+@routes.route("get", "/readyz", "readReadiness", scope=None, others={503: ServiceReadiness})
+def readyz(engine: Engine) -> ServiceReadiness | web.Response:
+    """Tell whether the database answers and nothing has been due for too long."""
+    age = engine.portfolio.oldest_due()
+    seconds = round(age.total_seconds(), 1)
+    if age < STALLED:
+        return ServiceReadiness(status="ok", oldest_due_seconds=seconds)
+    return answer(wire(ServiceReadiness(status="deliveries do not move", oldest_due_seconds=seconds)), 503)
+
+
+@routes.route("get", "/metrics", "readMetrics", scope=None)
+def metrics(engine: Engine) -> web.Response:
+    """Tell the metrics in Prometheus' text format."""
+    body, content_type = exposition(engine)
     return web.Response(body=body, headers={"Content-Type": content_type})

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
+from chainbell.engine.documents.fields import Document
 from chainbell.engine.errors import (
     ConflictError,
     EvaluationError,
@@ -29,10 +29,22 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
 """The first that fits."""
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> web.Response:
-    """A problem document; `members` such as `field` say more."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
-    return web.Response(status=status, text=json.dumps(body), content_type="application/problem+json", headers=headers)
+class Problem(Document):
+    """A problem document (RFC 9457); `field` and `reason` stand where a field is to blame."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str = ""
+    reason: str = ""
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: str) -> web.Response:
+    """A problem as an answer; `members` are `field` and `reason`."""
+    body = Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail, **members)
+    text = json.dumps(body.model_dump(exclude_unset=True))
+    return web.Response(status=status, text=text, content_type="application/problem+json", headers=headers)
 
 
 @web.middleware

@@ -1,90 +1,150 @@
 """The routes of changes, projects and events."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
 
-from aiohttp import web
-
+from chainbell.engine.account import AccountView
+from chainbell.engine.documents.plan import PlanDocument
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.http.requests import answer, body_of, host_id, in_thread, view_of, whole_number
-from chainbell.rules import Event
-from chainbell.rules.payload import wire, wire_instant
+from chainbell.engine.http.bodies import MOST_CHANGES, AnyChange, Changes, EventQuery
+from chainbell.engine.http.routing import Described, Routes
+from chainbell.engine.reading.report import ProjectReport
+from chainbell.rules import Event, HostId
+from chainbell.rules.ids import decode_host_id
+from chainbell.rules.planning.differences import Difference
 
-routes = web.RouteTableDef()
-MOST_CHANGES = 10_000
+projects = Routes("Projects")
+events = Routes("Events")
+PROJECT = "/api/v1/projects/{projectId}"
 
 
-def wire_event(event: Event, *, why: bool = False) -> dict[str, Any]:
-    """An event as the API shows it; `why` adds what it was decided on."""
-    shown = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventShown:
+    """An event; `task_id` is null for events of a project, `data` is what travels to webhooks."""
+
+    id: str
+    event: str
+    timestamp: datetime
+    project_id: HostId
+    task_id: HostId | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventExplained(EventShown):
+    """An event with the values that it was decided on."""
+
+    why: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsFired:
+    """The events of a change, in their order."""
+
+    events: tuple[EventShown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventList:
+    """Kept events, oldest first."""
+
+    value: tuple[EventShown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLoaded:
+    """The baseline that the project now follows, what it changed against the one before, and the events fired."""
+
+    project_id: HostId
+    baseline: int
+    changes: tuple[Difference, ...]
+    events: tuple[EventShown, ...]
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    return {
         "id": event.id,
         "event": event.name,
-        "timestamp": wire_instant(event.occurred_at),
-        "projectId": event.project_id,
-        "taskId": event.task_id,
-        "data": dict(event.data),
+        "timestamp": event.occurred_at,
+        "project_id": event.project_id,
+        "task_id": event.task_id,
+        "data": event.data,
     }
-    return {**shown, "why": dict(event.why)} if why else shown
 
 
-@routes.post("/api/v1/changes")
-async def changes(request: web.Request) -> web.Response:
-    """One change or a list; a list is applied whole or not at all."""
-    body = await body_of(request)
+def _shown(found: Sequence[Event]) -> tuple[EventShown, ...]:
+    return tuple(EventShown(**_fields(event)) for event in found)
+
+
+EXAMPLE_CHANGE = {
+    "kind": "task.update",
+    "projectId": 789,
+    "taskId": 234,
+    "status": "InProgress",
+    "remainingDuration": 3,
+    "by": {"id": 123, "name": "Mike Developer"},
+    "at": "2025-02-20T09:00:00Z",
+    "changeId": "c-1",
+}
+EXAMPLE_PLAN = {
+    "project": {"id": 789, "name": "Q1 Product Launch", "startDate": "2025-02-03", "targetEndDate": "2025-03-31"},
+    "tasks": [
+        {"id": 233, "name": "Design", "duration": 5},
+        {"id": 234, "name": "Backend Development", "duration": 10},
+    ],
+    "links": [{"from": 233, "to": 234}],
+}
+
+
+@projects.route("post", "/api/v1/changes", "applyChanges", scope="report", example=EXAMPLE_CHANGE)
+def apply_changes(view: AccountView, body: Annotated[Any, Described(Changes)]) -> EventsFired:
+    """Apply one change or a list; a list is applied whole or not at all."""
     documents = body if isinstance(body, list) else [body]
     if len(documents) > MOST_CHANGES:
         raise InvalidInputError("body", f"more than {MOST_CHANGES} changes at once")
-    events = await in_thread(view_of(request).apply_all, documents)
-    return answer({"events": [wire_event(event) for event in events]})
+    return EventsFired(events=_shown(view.apply_all(documents)))
 
 
-@routes.put("/api/v1/projects/{id}")
-async def load(request: web.Request) -> web.Response:
-    """Loads or re-plans a project; the path names it."""
-    plan = await body_of(request)
-    if not isinstance(plan, dict) or not isinstance(plan.get("project"), dict):
+@projects.route("put", PROJECT, "loadPlan", scope="report", example=EXAMPLE_PLAN)
+def load(view: AccountView, project_id: HostId, body: Annotated[Any, Described(PlanDocument)]) -> PlanLoaded:
+    """Load or re-plan a project; the path names it."""
+    if not isinstance(body, dict) or not isinstance(body.get("project"), dict):
         raise InvalidInputError("project", "is missing")
-    project = host_id(request.match_info["id"])
-    if plan["project"].get("id", project) != project:
+    if body["project"].get("id", project_id) != project_id:
         raise InvalidInputError("project.id", "is not the one in the path")
-    view = view_of(request)
-    events = await in_thread(view.load, {**plan, "project": {**plan["project"], "id": project}})
-    made = await in_thread(view.last_baseline, project)
-    shown = {"projectId": project, "baseline": made.number, "changes": wire(made.changes)}
-    return answer({**shown, "events": [wire_event(event) for event in events]})
+    fired = view.load({**body, "project": {**body["project"], "id": project_id}})
+    made = view.last_baseline(project_id)
+    return PlanLoaded(project_id=project_id, baseline=made.number, changes=made.changes, events=_shown(fired))
 
 
-@routes.get("/api/v1/projects/{id}")
-async def status(request: web.Request) -> web.Response:
-    report = await in_thread(view_of(request).status, host_id(request.match_info["id"]))
-    return answer(wire(report))
+@projects.route("get", PROJECT, "readProject", scope="read")
+def status(view: AccountView, project_id: HostId) -> ProjectReport:
+    """Read the state of a project: zones, consumption, completion, projected date, values of each task."""
+    return view.status(project_id)
 
 
-@routes.post("/api/v1/projects/{id}/preview")
-async def preview(request: web.Request) -> web.Response:
-    """What a change would fire; nothing is kept."""
-    document = await body_of(request)
-    project = host_id(request.match_info["id"])
+@projects.route("post", PROJECT + "/preview", "previewChange", scope="read", example=EXAMPLE_CHANGE)
+def preview(view: AccountView, project_id: HostId, body: Annotated[Any, Described(AnyChange)]) -> EventsFired:
+    """Preview what a change would fire; nothing is kept."""
+    document = body
     if isinstance(document, dict) and document.get("kind") != "plan":
-        document = {**document, "projectId": document.get("projectId", project)}
-        if document["projectId"] != project:
+        document = {**document, "projectId": document.get("projectId", project_id)}
+        if document["projectId"] != project_id:
             raise InvalidInputError("projectId", "is not the one in the path")
-    events = await in_thread(view_of(request).preview, document)
-    return answer({"events": [wire_event(event) for event in events]})
+    return EventsFired(events=_shown(view.preview(document)))
 
 
-@routes.get("/api/v1/events")
-async def events(request: web.Request) -> web.Response:
-    project = request.query.get("projectId")
-    found = await in_thread(
-        view_of(request).events,
-        None if project is None else host_id(project),
-        name=request.query.get("event"),
-        limit=whole_number(request, "$top", 100, 1000),
-    )
-    return answer({"value": [wire_event(event) for event in found]})
+@events.route("get", "/api/v1/events", "listEvents", scope="read")
+def list_events(view: AccountView, query: EventQuery) -> EventList:
+    """List the newest events, oldest first."""
+    project = None if query.project_id is None else decode_host_id(query.project_id)
+    return EventList(value=_shown(view.events(project, name=query.event, limit=query.top)))
 
 
-@routes.get("/api/v1/events/{id}")
-async def event(request: web.Request) -> web.Response:
-    found = await in_thread(view_of(request).event, request.match_info["id"])
-    return answer(wire_event(found, why=True))
+@events.route("get", "/api/v1/events/{eventId}", "readEvent", scope="read")
+def read_event(view: AccountView, event_id: str) -> EventExplained:
+    """Read an event with why it fired."""
+    found = view.event(event_id)
+    return EventExplained(**_fields(found), why=found.why)

@@ -1,171 +1,172 @@
 """The routes of webhook registrations, as the reference has them."""
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from aiohttp import web
-from pydantic import Field
-
-from chainbell.engine.documents.fields import Document, Instant, Text
-from chainbell.engine.documents.webhook import log_entry, log_key, wire_webhook
+from chainbell.engine.account import AccountView
+from chainbell.engine.documents.webhook import (
+    LogEntry,
+    WebhookCreated,
+    WebhookInList,
+    WebhookRead,
+    WebhookShown,
+    log_entry,
+    log_key,
+    webhook_created,
+    webhook_in_list,
+    webhook_read,
+    webhook_shown,
+)
 from chainbell.engine.errors import InvalidInputError, NotFoundError
-from chainbell.engine.http.requests import answer, document_of, in_thread, view_of, whole_number
+from chainbell.engine.http.bodies import LogQuery, Recovery, Registration, Rotation, TestEvent, Update
+from chainbell.engine.http.routing import Routes
 from chainbell.rules.payload import camel_case
 
-routes = web.RouteTableDef()
-PAGE, LARGEST_PAGE = 50, 1000
-MOST_HEADERS = 50
-
-EventNames = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
-Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS)]
-Secret = Annotated[Text, Field(max_length=500)]
-Certificates = Annotated[Text, Field(max_length=100_000)]
-Url = Annotated[Text, Field(max_length=2048)]
+routes = Routes("Webhooks")
+WEBHOOKS = "/api/v1/webhooks"
+ONE = WEBHOOKS + "/{webhookId}"
 
 
-class Registration(Document):
-    """The body of a registration; without a secret one is generated and shown in the answer, once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookList:
+    """The registrations of an account, oldest first."""
 
-    name: Text
-    url: Url
-    events: EventNames
-    secret: Secret | None = None
-    is_active: bool = True
-    headers: Headers = Field(default_factory=dict)
-    body_format: Literal["compact", "spaced"] = "compact"
-    retry_client_errors: bool = False
-    ca_certificates: Certificates | None = None
+    value: tuple[WebhookInList, ...]
 
 
-class Update(Document):
-    """What is left out stays as it is; `caCertificates` may be null, for the public authorities again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLog:
+    """A page of attempts, newest first."""
 
-    name: Text | None = None
-    url: Url | None = None
-    events: EventNames | None = None
-    secret: Secret | None = None
-    is_active: bool | None = None
-    headers: Headers | None = None
-    body_format: Literal["compact", "spaced"] | None = None
-    retry_client_errors: bool | None = None
-    ca_certificates: Certificates | None = None
+    value: tuple[LogEntry, ...]
 
 
-class TestEvent(Document):
-    event: Text
-    data: dict[str, Any] | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryResent:
+    """A delivery that is due again."""
+
+    webhook_id: str
+    delivery_id: str
+    status: Literal["pending"] = "pending"
 
 
-class Rotation(Document):
-    secret: Secret | None = None
-    overlap_hours: Annotated[float, Field(ge=0, le=720, allow_inf_nan=False)] = 24.0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveriesRecovered:
+    """How many failed deliveries are due again."""
+
+    webhook_id: str
+    recovered: int
 
 
-class Recovery(Document):
-    since: Instant
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRotated:
+    """The secret that signs from now on, shown this once; the old one signs as well for so long."""
+
+    webhook_id: str
+    secret: str
+    overlap_hours: float
 
 
-@routes.get("/api/v1/webhooks")
-async def list_webhooks(request: web.Request) -> web.Response:
-    found = await in_thread(view_of(request).webhooks.list)
-    return answer({"value": [wire_webhook(webhook) for webhook in found]})
+@routes.route("get", WEBHOOKS, "listWebhooks", scope="webhooks")
+def list_webhooks(view: AccountView) -> WebhookList:
+    """List webhooks with their statistics."""
+    return WebhookList(value=tuple(webhook_in_list(webhook) for webhook in view.webhooks.list()))
 
 
-@routes.post("/api/v1/webhooks")
-async def register(request: web.Request) -> web.Response:
-    document = await document_of(request, Registration)
-    fields = document.model_dump(exclude={"url"})
-    webhook, secret = await in_thread(view_of(request).webhooks.add, document.url, **fields)
-    shown = {} if document.secret is not None else {"secret": secret}
-    location = {"Location": f"{request.path}/{webhook.id}"}
-    return answer({**wire_webhook(webhook, whole=True), **shown}, 201, location)
+@routes.route(
+    "post",
+    WEBHOOKS,
+    "createWebhook",
+    scope="webhooks",
+    status=201,
+    example={
+        "name": "Production Webhook",
+        "url": "https://api.yourapp.com/webhooks/exepron",
+        "events": ["project.started", "task.red", "milestone.achieved"],
+        "headers": {"X-Custom-Header": "value"},
+    },
+)
+def create(view: AccountView, body: Registration) -> WebhookCreated | WebhookShown:
+    """Register a webhook."""
+    fields = body.model_dump(exclude={"url"})
+    webhook, secret = view.webhooks.add(body.url, **fields)
+    return webhook_created(webhook, secret) if body.secret is None else webhook_shown(webhook)
 
 
-@routes.get("/api/v1/webhooks/{id}")
-async def read(request: web.Request) -> web.Response:
-    webhook = await in_thread(view_of(request).webhooks.get, request.match_info["id"])
-    backlog = await in_thread(view_of(request).webhooks.backlog, webhook.id)
-    return answer({**wire_webhook(webhook, whole=True), "deliveries": backlog})
+@routes.route("get", ONE, "readWebhook", scope="webhooks")
+def read(view: AccountView, webhook_id: str) -> WebhookRead:
+    """Read a webhook with the backlog of its deliveries."""
+    return webhook_read(view.webhooks.get(webhook_id), view.webhooks.backlog(webhook_id))
 
 
-@routes.put("/api/v1/webhooks/{id}")
-async def update(request: web.Request) -> web.Response:
-    document = await document_of(request, Update)
-    changes = document.model_dump(exclude_unset=True)
+@routes.route("put", ONE, "updateWebhook", scope="webhooks", example={"name": "Updated", "events": ["task.red"]})
+def update(view: AccountView, webhook_id: str, body: Update) -> WebhookShown:
+    """Change what is named, and nothing else."""
+    changes = body.model_dump(exclude_unset=True)
     for name, value in changes.items():
         if value is None and name != "ca_certificates":
             raise InvalidInputError(camel_case(name), "is null; leave out what is to stay")
-    webhook = await in_thread(view_of(request).webhooks.update, request.match_info["id"], **changes)
-    return answer(wire_webhook(webhook, whole=True))
+    return webhook_shown(view.webhooks.update(webhook_id, **changes))
 
 
-@routes.delete("/api/v1/webhooks/{id}")
-async def delete(request: web.Request) -> web.Response:
-    await in_thread(view_of(request).webhooks.delete, request.match_info["id"])
-    return web.Response(status=204)
+@routes.route("delete", ONE, "deleteWebhook", scope="webhooks", status=204)
+def delete(view: AccountView, webhook_id: str) -> None:
+    """Delete a webhook with its deliveries and their log."""
+    view.webhooks.delete(webhook_id)
 
 
-@routes.patch("/api/v1/webhooks/{id}/pause")
-async def pause(request: web.Request) -> web.Response:
-    webhook = await in_thread(view_of(request).webhooks.pause, request.match_info["id"])
-    return answer(wire_webhook(webhook, whole=True))
+@routes.route("patch", ONE + "/pause", "pauseWebhook", scope="webhooks")
+def pause(view: AccountView, webhook_id: str) -> WebhookShown:
+    """Hold its deliveries."""
+    return webhook_shown(view.webhooks.pause(webhook_id))
 
 
-@routes.patch("/api/v1/webhooks/{id}/resume")
-async def resume(request: web.Request) -> web.Response:
-    webhook = await in_thread(view_of(request).webhooks.resume, request.match_info["id"])
-    return answer(wire_webhook(webhook, whole=True))
+@routes.route("patch", ONE + "/resume", "resumeWebhook", scope="webhooks")
+def resume(view: AccountView, webhook_id: str) -> WebhookShown:
+    """Release its deliveries."""
+    return webhook_shown(view.webhooks.resume(webhook_id))
 
 
-@routes.post("/api/v1/webhooks/{id}/test")
-async def test(request: web.Request) -> web.Response:
-    document = await document_of(request, TestEvent)
-    attempt = await view_of(request).webhooks.test(request.match_info["id"], document.event, document.data)
-    return answer(log_entry(attempt))
+@routes.route("post", ONE + "/test", "testWebhook", scope="webhooks", example={"event": "project.started"})
+async def test(view: AccountView, webhook_id: str, body: TestEvent) -> LogEntry:
+    """Deliver a test event at once."""
+    return log_entry(await view.webhooks.test(webhook_id, body.event, body.data))
 
 
-@routes.get("/api/v1/webhooks/{id}/logs")
-async def logs(request: web.Request) -> web.Response:
-    status = request.query.get("status")
-    if status not in (None, "success", "failed"):
-        raise InvalidInputError("status", "is neither 'success' nor 'failed'")
-    attempts = await in_thread(
-        view_of(request).webhooks.log,
-        request.match_info["id"],
-        whole_number(request, "$top", PAGE, LARGEST_PAGE),
-        skip=whole_number(request, "$skip", 0, 10**8),
-        succeeded=None if status is None else status == "success",
-        event=request.query.get("event"),
-    )
-    return answer({"value": [log_entry(attempt) for attempt in attempts]})
+@routes.route("get", ONE + "/logs", "listAttempts", scope="webhooks")
+def logs(view: AccountView, webhook_id: str, query: LogQuery) -> AttemptLog:
+    """List attempts, newest first."""
+    succeeded = None if query.status is None else query.status == "success"
+    found = view.webhooks.log(webhook_id, query.top, skip=query.skip, succeeded=succeeded, event=query.event)
+    return AttemptLog(value=tuple(log_entry(attempt) for attempt in found))
 
 
-@routes.post("/api/v1/webhooks/{id}/logs/{log}/resend")
-async def resend(request: web.Request) -> web.Response:
-    key = log_key(request.match_info["log"])
+@routes.route("post", ONE + "/logs/{logId}/resend", "resendDelivery", scope="webhooks", status=202)
+def resend(view: AccountView, webhook_id: str, log_id: str) -> DeliveryResent:
+    """Send a finished delivery again."""
+    key = log_key(log_id)
     if key is None:
         raise NotFoundError("logId", "is no id of a log entry")
-    await in_thread(view_of(request).webhooks.resend, request.match_info["id"], key)
-    return answer({"webhookId": request.match_info["id"], "deliveryId": key, "status": "pending"}, 202)
+    view.webhooks.resend(webhook_id, key)
+    return DeliveryResent(webhook_id=webhook_id, delivery_id=key)
 
 
-@routes.post("/api/v1/webhooks/{id}/recover")
-async def recover(request: web.Request) -> web.Response:
-    document = await document_of(request, Recovery)
-    count = await in_thread(view_of(request).webhooks.recover, request.match_info["id"], document.since)
-    return answer({"webhookId": request.match_info["id"], "recovered": count}, 202)
+@routes.route(
+    "post",
+    ONE + "/recover",
+    "recoverDeliveries",
+    scope="webhooks",
+    status=202,
+    example={"since": "2025-01-30T14:30:00Z"},
+)
+def recover(view: AccountView, webhook_id: str, body: Recovery) -> DeliveriesRecovered:
+    """Send failed deliveries again, those made from an instant on."""
+    return DeliveriesRecovered(webhook_id=webhook_id, recovered=view.webhooks.recover(webhook_id, body.since))
 
 
-@routes.post("/api/v1/webhooks/{id}/rotate-secret")
-async def rotate(request: web.Request) -> web.Response:
-    document = Rotation() if not await request.read() else await document_of(request, Rotation)
-    secret = await in_thread(
-        view_of(request).webhooks.rotate,
-        request.match_info["id"],
-        secret=document.secret,
-        overlap=timedelta(hours=document.overlap_hours),
-    )
-    return answer({"webhookId": request.match_info["id"], "secret": secret, "overlapHours": document.overlap_hours})
-
-
-__all__ = ["Recovery", "Registration", "Rotation", "TestEvent", "Update", "routes"]
+@routes.route("post", ONE + "/rotate-secret", "rotateSecret", scope="webhooks", example={"overlapHours": 24})
+def rotate(view: AccountView, webhook_id: str, body: Rotation = Rotation()) -> SecretRotated:  # noqa: B008  frozen
+    """Give a webhook a new secret; the old one signs as well for a while."""
+    secret = view.webhooks.rotate(webhook_id, secret=body.secret, overlap=timedelta(hours=body.overlap_hours))
+    return SecretRotated(webhook_id=webhook_id, secret=secret, overlap_hours=body.overlap_hours)

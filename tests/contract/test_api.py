@@ -119,8 +119,10 @@ def test_what_is_no_request_gets_a_problem_document(engine: Engine) -> None:
         assert (await call("GET", f"{API}/nothing"))[0] == 404
         assert (await call("POST", f"{API}/changes", raw=io.BytesIO(b" " * (17 * 1024 * 1024))))[0] == 413
         _, made = await call("POST", f"{API}/webhooks", HOOK)
-        for query in ("$top=-1", "$top=many", "$skip=1.5", "status=maybe"):
-            assert (await call("GET", f"{API}/webhooks/{made['id']}/logs?{query}"))[0] == 422
+        for query in ("$top=-1", "$top=many", "$skip=1.5", "status=maybe", "colour=red", "event=task.red&event=a.b"):
+            status, problem = await call("GET", f"{API}/webhooks/{made['id']}/logs?{query}")
+            assert (status, problem["field"]) == (422, query.partition("=")[0])
+        assert (await call("GET", f"{API}/webhooks?colour=red"))[1]["field"] == "colour"
 
     served(engine, work)
 

@@ -1,33 +1,16 @@
 """`serve`, `token` and `webhooks` as people run them: a server of its own process, from registration to delivery."""
 
 import json
-import os
-import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from chainbell.delivery import is_signed
-from tests.e2e.commands import CHAINBELL, ENVIRONMENT, chainbell
+from tests.e2e.commands import chainbell
 from tests.e2e.receiver import receiving, status
+from tests.e2e.servers import serving
 from tests.plans import MONDAY, line_plan
-
-
-@contextmanager
-def serving(database: Path) -> Iterator[str]:
-    command = [CHAINBELL, "--database", f"sqlite:///{database}", "serve", "--port", "0"]
-    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().removeprefix("serving on ").strip()
-    finally:
-        os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
-        process.stdout.close()
 
 
 def call(url: str, token: str, method: str, body: object = None) -> tuple[int, object]:

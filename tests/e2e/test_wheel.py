@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.commands import ROOT
 
+STATIC = ROOT / "engine" / "http" / "static"
 PACKAGES = ("engine", "rules", "storage", "delivery")
 
 
@@ -30,9 +31,10 @@ def test_it_holds_the_four_packages_with_every_module_and_nothing_else(wheel: se
         for package in PACKAGES
         for path in Path(ROOT / package).rglob("*.py")
     }
-    assert wheel == modules | {f"chainbell/{package}/py.typed" for package in PACKAGES}
+    pages = {f"chainbell/{path.relative_to(ROOT).as_posix()}" for path in STATIC.rglob("*") if path.is_file()}
+    assert wheel == modules | {f"chainbell/{package}/py.typed" for package in PACKAGES} | pages
 
 
 def test_every_folder_of_modules_is_a_package(wheel: set[str]) -> None:
-    folders = {name.rpartition("/")[0] for name in wheel}
+    folders = {name.rpartition("/")[0] for name in wheel if "/static/" not in name}
     assert all(f"{folder}/__init__.py" in wheel for folder in folders)

@@ -1,0 +1,91 @@
+"""The bodies and queries of the management API, checked field by field."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, RootModel, Strict
+
+from chainbell.engine.documents.change import Change
+from chainbell.engine.documents.fields import Document, Instant, Text
+
+MOST_HEADERS = 50
+MOST_CHANGES = 10_000
+PAGE, LARGEST_PAGE = 50, 1000
+
+Flag = Annotated[bool, Strict()]
+EventNames = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
+Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS)]
+Secret = Annotated[Text, Field(max_length=500)]
+Certificates = Annotated[Text, Field(max_length=100_000)]
+Url = Annotated[Text, Field(max_length=2048)]
+
+
+class Registration(Document):
+    """A registration; without a secret one is generated and shown in the answer, once."""
+
+    name: Text
+    url: Url
+    events: EventNames
+    secret: Secret | None = None
+    is_active: Flag = True
+    headers: Headers = Field(default_factory=dict)
+    body_format: Literal["compact", "spaced"] = "compact"
+    retry_client_errors: Flag = False
+    ca_certificates: Certificates | None = None
+
+
+class Update(Document):
+    """What is left out stays as it is; `caCertificates` may be null, for the public authorities again."""
+
+    name: Text | None = None
+    url: Url | None = None
+    events: EventNames | None = None
+    secret: Secret | None = None
+    is_active: Flag | None = None
+    headers: Headers | None = None
+    body_format: Literal["compact", "spaced"] | None = None
+    retry_client_errors: Flag | None = None
+    ca_certificates: Certificates | None = None
+
+
+class TestEvent(Document):
+    """A test event: its name, and the data to send in place of none."""
+
+    event: Text
+    data: dict[str, Any] | None = None
+
+
+class Rotation(Document):
+    """The new secret, generated where it is left out, and for how long the old one signs as well."""
+
+    secret: Secret | None = None
+    overlap_hours: Annotated[float, Strict(), Field(ge=0, le=720, allow_inf_nan=False)] = 24.0
+
+
+class Recovery(Document):
+    """From which instant on failed deliveries are made due again."""
+
+    since: Instant
+
+
+class LogQuery(Document):
+    """A page of the log, of one result or one event only where these are given."""
+
+    top: Annotated[int, Field(alias="$top", ge=0, le=LARGEST_PAGE)] = PAGE
+    skip: Annotated[int, Field(alias="$skip", ge=0, le=10**8)] = 0
+    status: Literal["success", "failed"] | None = None
+    event: Text | None = None
+
+
+class EventQuery(Document):
+    """The newest so many events, of one project or one name only where these are given."""
+
+    project_id: Text | None = None
+    event: Text | None = None
+    top: Annotated[int, Field(alias="$top", ge=0, le=LARGEST_PAGE)] = 100
+
+
+class AnyChange(RootModel[Change]):
+    """A change of state, told apart by its `kind`."""
+
+
+Changes = AnyChange | Annotated[list[AnyChange], Field(max_length=MOST_CHANGES)]

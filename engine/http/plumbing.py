@@ -1,0 +1,88 @@
+"""From a declared route to a handler of aiohttp's: parse, check, work in a thread, answer."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, cast, get_args, get_origin
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from chainbell.engine.documents.fields import Document, invalid
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.http.problems import Handler
+from chainbell.engine.http.requests import engine_of, in_thread, view_of
+from chainbell.engine.http.routing import Described, Route
+from chainbell.engine.importers import read_json
+from chainbell.rules import HostId
+from chainbell.rules.ids import decode_host_id
+from chainbell.rules.payload import camel_case, wire
+
+
+def handler_of(route: Route) -> Handler:
+    """What aiohttp calls for the route. Bodies are parsed and answers written in a thread, beside the event loop."""
+    is_async = inspect.iscoroutinefunction(route.handler)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        seen = engine_of(request) if route.scope is None else view_of(request)
+        data = await request.read() if route.body is not None else b""
+        if is_async:
+            return _response(request, route, await route.handler(seen, **_arguments(request, route, data)))
+        return await in_thread(
+            lambda: _response(request, route, route.handler(seen, **_arguments(request, route, data)))
+        )
+
+    return handle
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    text = json.dumps(value, ensure_ascii=False)
+    return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+
+
+def _response(request: web.Request, route: Route, value: Any) -> web.StreamResponse:
+    if isinstance(value, web.StreamResponse):
+        return value
+    if value is None:
+        return web.Response(status=route.status)
+    shown = wire(value)
+    headers = {"Location": f"{request.path}/{shown['id']}"} if route.status == 201 else None
+    return answer(shown, route.status, headers)
+
+
+def _arguments(request: web.Request, route: Route, data: bytes) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for name, kind in route.parameters.items():
+        text = request.match_info[camel_case(name)]
+        arguments[name] = decode_host_id(text) if kind == HostId else text
+    if route.query is not None:
+        arguments["query"] = _query(request, route.query)
+    elif request.query and route.scope is not None:
+        raise InvalidInputError(next(iter(request.query)), "is no parameter of this route")
+    if route.body is not None and (data or not route.has_default_body):
+        arguments["body"] = _body(data, route.body)
+    return arguments
+
+
+def _query(request: web.Request, kind: type[Document]) -> Document:
+    twice = next((name for name in request.query if len(request.query.getall(name)) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(twice, "stands twice")
+    try:
+        return kind.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _body(data: bytes, kind: Any) -> Any:
+    """The JSON of a request, checked field by field unless the handler does it."""
+    document = read_json(data, "body")
+    if get_origin(kind) is Annotated and any(isinstance(one, Described) for one in get_args(kind)):
+        return document
+    if not isinstance(document, dict):
+        raise InvalidInputError("body", "a JSON object is needed")
+    try:
+        return cast("type[Document]", kind).model_validate(document)
+    except ValidationError as error:
+        raise invalid(error) from None
