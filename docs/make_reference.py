@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from chainbell.delivery import DeliverySettings, GuardPolicy
 from chainbell.engine import Engine, Housekeeping, Retention
-from chainbell.engine.cli import app
+from chainbell.engine.cli.app import COMMANDS, app, loaded
 from chainbell.engine.http.openapi import ROUTES, TAGS, described
 from chainbell.engine.simulation import read_scenario, run_scenario, scenario_clock
 from chainbell.rules import CATALOGUE, Event
@@ -139,7 +139,7 @@ def cli_page() -> str:
     lines += ["success, 1 where an expectation fails or storage is not there, and 2 for bad input.", ""]
 
     def walk(command: Any, name: str) -> None:
-        children = getattr(command, "commands", {})
+        children = {child: loaded(child) for child in COMMANDS} if command is top else getattr(command, "commands", {})
         lines.extend([f"## {name}", "", _sentences(command.help), ""])
         rows = []
         for parameter in command.params:
@@ -156,7 +156,8 @@ def cli_page() -> str:
         for child, its in sorted(children.items()):
             walk(its, f"{name} {child}")
 
-    walk(get_command(app), "chainbell")
+    top = get_command(app)
+    walk(top, "chainbell")
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -1,7 +1,7 @@
 """The engine as one account sees it: what HTTP and hosts of many tenants use."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date
 from functools import wraps
 from inspect import signature
 from typing import Concatenate, ParamSpec, TypeVar
@@ -30,7 +30,7 @@ class AccountView:
         self._changes = changes
         self._reading = reading
 
-    def load(self, plan: PlanDocument | Document, *, at: datetime | None = None) -> list[Event]:
+    def load(self, plan: PlanDocument | Document, *, at: date | None = None) -> list[Event]:
         """Loads or re-plans a project; the plan may leave its account out."""
         given = plan if isinstance(plan, PlanDocument) else read_plan(self._with_account(plan, "accountId"))
         if given.account_id != self.account:
@@ -59,7 +59,7 @@ class AccountView:
         """One kept event with its `why`; raises NotFoundError if this account has none of this id."""
         return self._reading.event(event_id, account=self.account)
 
-    def status(self, project: HostId, *, as_of: datetime | None = None) -> ProjectReport:
+    def status(self, project: HostId, *, as_of: date | None = None) -> ProjectReport:
         """The state of a project at `as_of`; by default at its last evaluation."""
         return self._reading.status(project, account=self.account, as_of=as_of)
 

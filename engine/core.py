@@ -14,8 +14,7 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log, log_event
 from chainbell.engine.metrics import Metrics
 from chainbell.rules import CATALOGUE, Event, FieldError, Rule
-from chainbell.storage import Database, KeyRing, KeyRingError, StorageError, generate_key, key_file_beside
-from chainbell.storage.migrations import RevisionError
+from chainbell.storage import Database, KeyRing, KeyRingError, StorageError, generate_key, key_file_beside, webhooks
 from chainbell.storage.snapshots import Snapshots
 
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
@@ -101,17 +100,21 @@ def open_core(
     """Opens the database, makes its tables if it is empty; raises InvalidInputError for what cannot be used."""
     checked = _checked(rules)
     try:
+        given = KeyRing(list(keys)) if keys else None
         database = Database(database_url)
-        ring = KeyRing(list(keys)) if keys else _default_keys(database)
+        if given is None and not database.is_sqlite:
+            raise KeyRingError("PostgreSQL needs keys of your own; set CHAINBELL_KEYS")
     except FieldError as error:
         raise InvalidInputError(error.field, error.reason) from None
-    except OSError as error:
-        raise InvalidInputError("database", f"{error.filename}: {error.strerror}") from None
     try:
         database.prepare()
-    except RevisionError as error:
+        ring = given or _key_file(database)
+    except FieldError as error:
         database.close()
-        raise InvalidInputError("database", str(error)) from None
+        raise InvalidInputError(error.field, error.reason) from None
+    except OSError as error:
+        database.close()
+        raise InvalidInputError("database", f"{error.filename}: {error.strerror}") from None
     except StorageError as error:
         database.close()
         raise InvalidInputError("database", f"cannot be opened: {error}") from None
@@ -135,10 +138,11 @@ def _checked(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _default_keys(database: Database) -> KeyRing:
+def _key_file(database: Database) -> KeyRing:
+    """The key beside a SQLite file, made with it; a database in memory has a key of its own."""
     path = database.url.database
-    if not database.is_sqlite:
-        raise KeyRingError("PostgreSQL needs keys of your own; set CHAINBELL_KEYS")
     if path in (None, "", ":memory:"):
         return KeyRing([generate_key()])
-    return key_file_beside(Path(str(path)))
+    with database.read() as connection:
+        has_secrets = webhooks.any_is_registered(connection)
+    return key_file_beside(Path(str(path)), creates=not has_secrets)

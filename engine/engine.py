@@ -1,7 +1,7 @@
 """The front door, put together from its parts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 from blinker import Signal
@@ -55,8 +55,11 @@ class Engine:
 
     # --- changes in -------------------------------------------------------------------------------------------------
 
-    def load(self, plan: PlanDocument | Document, *, at: datetime | None = None) -> list[Event]:
-        """Loads or re-plans a project. A plan equal to the current baseline's changes nothing."""
+    def load(self, plan: PlanDocument | Document, *, at: date | None = None) -> list[Event]:
+        """Loads or re-plans a project, as planned at an instant or at the opening of a date; by default now.
+
+        A plan equal to the current baseline's changes nothing.
+        """
         return self._changes.load(plan, at=at)
 
     def apply(self, change: Change | Document, *, session: Session | Connection | None = None) -> list[Event]:
@@ -95,7 +98,7 @@ class Engine:
 
     def reevaluate(
         self,
-        as_of: datetime | None = None,
+        as_of: date | None = None,
         *,
         accounts: Sequence[HostId] | None = None,
         projects: Sequence[HostId] | None = None,
@@ -104,11 +107,13 @@ class Engine:
         dry_run: bool = False,
         on_chunk: Callable[[ChunkReport], None] = lambda report: None,
     ) -> BatchReport:
-        """Lets time pass for all Active projects, or those named: as of now, or of an instant.
+        """Lets time pass for all Active projects, or those named: as of now, of an instant, or of a date.
 
-        An instant more than a day ahead of the clock is a dry run: what would fire is told, nothing is kept.
-        `workers` are processes on this machine, `dask` is the address of a cluster (PostgreSQL only). Projects already
-        evaluated at that instant are left out, so a second run adds nothing. `on_chunk` hears of each chunk written.
+        A date is each project's opening on that day, in its own time zone. An instant more than a day ahead of the
+        clock is a dry run: what would fire is told, nothing is kept. `workers` are processes on this machine, `dask`
+        is the address of a cluster (PostgreSQL only). Projects already evaluated at that instant are left out, so a
+        second run adds nothing. `on_chunk` hears of each chunk written.
+
         Raises InvalidInputError naming the argument.
         """
         return self.portfolio.reevaluate(
@@ -138,17 +143,16 @@ class Engine:
         """One kept event with its `why`; raises NotFoundError if there is none of this id."""
         return self._reading.event(event_id)
 
-    def status(self, project: HostId, *, account: HostId | None = None, as_of: datetime | None = None) -> ProjectReport:
-        """The state of a project at `as_of`; by default at its last evaluation, before any at its start."""
+    def status(self, project: HostId, *, account: HostId | None = None, as_of: date | None = None) -> ProjectReport:
+        """The state of a project at an instant, or at the opening of a date in its own time zone.
+
+        By default at its last evaluation, before any at its start.
+        """
         return self._reading.status(project, account=account, as_of=as_of)
 
     def baselines(self, project: HostId, *, account: HostId | None = None) -> list[Baseline]:
         """Every baseline of a project, the first one first, each as it was planned and with what it changed."""
         return self._reading.baselines(project, account=account)
-
-    def resolve_project_id(self, text: str) -> HostId:
-        """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""
-        return self._reading.resolve_project_id(text)
 
     def for_account(self, account: HostId) -> AccountView:
         """The engine as one account sees it: nothing of any other can be read or changed through it."""

@@ -124,7 +124,7 @@ def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:
             is_active=False,  # their deliveries are made and held: a simulation calls nobody but --deliver-to
         )
     project = scenario.plan.project
-    opening = project.calendar.value(project.start_date).opening(project.start_date)
+    opening = scenario.plan.instant(project.start_date)
     first = min([opening, *(change.at for change in scenario.changes[:1])])
     yield from _within("plan", engine.apply, Plan(kind="plan", at=first, plan=scenario.plan))
     for number, change in enumerate(scenario.changes):

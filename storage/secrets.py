@@ -43,10 +43,16 @@ def generate_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def key_file_beside(database: Path) -> KeyRing:
-    """The key ring in the file `<database>.key`, made with one new key, readable by its owner only, if missing."""
+def key_file_beside(database: Path, *, creates: bool) -> KeyRing:
+    """The key ring in the file `<database>.key`.
+
+    A missing file is made with one new key, readable by its owner only, where it `creates`; otherwise the database has
+    secrets that another key has sealed, and KeyRingError says so.
+    """
     path = database.with_name(database.name + ".key")
     if not path.exists():
+        if not creates:
+            raise KeyRingError(f"{path.name} is missing, and {database.name} has secrets that only its key opens")
         _write_new(path, generate_key() + "\n")
     keys = path.read_text().split()
     if not keys:

@@ -84,6 +84,11 @@ def webhooks(connection: Connection, account_id: HostId | None = None) -> list[W
     return [_webhook(row) for row in connection.execute(_OF_ACCOUNT, {"account": account_id})]
 
 
+def any_is_registered(connection: Connection) -> bool:
+    """Whether there is any registration, and with it a sealed secret."""
+    return connection.execute(select(WEBHOOKS.c.id).limit(1)).first() is not None
+
+
 def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:
     row = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).first()
     return None if row is None else _webhook(row)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from functools import partial
 from random import uniform
 from time import sleep
@@ -52,11 +52,15 @@ class Changes:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def load(self, plan: PlanDocument | Document, *, at: datetime | None = None) -> list[Event]:
-        """Loads or re-plans a project. A plan equal to the current baseline's changes nothing."""
+    def load(self, plan: PlanDocument | Document, *, at: date | None = None) -> list[Event]:
+        """Loads or re-plans a project; a date is its opening on that day.
+
+        A plan equal to the current baseline's changes nothing.
+        """
         document = read_plan(plan)
         try:
-            change = Plan(kind="plan", at=at or self._core.now(), plan=document)
+            made_at = self._core.now() if at is None else document.instant(at)
+            change = Plan(kind="plan", at=made_at, plan=document)
         except ValidationError as error:
             raise invalid(error) from None
         return self.apply_all([change])

@@ -1,38 +1,79 @@
-"""The application, its global options, and how results are printed."""
+"""The application: a table of its commands, each loaded when it is asked for, and the global options."""
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-
-from chainbell.delivery import DeliverySettings, GuardPolicy
-from chainbell.engine.engine import Engine
-from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.logs import configure_logging
-from chainbell.rules import Event
-from chainbell.rules.ids import decode_host_id
-from chainbell.rules.payload import wire_instant
-from chainbell.storage import Database
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 DEFAULT_DATABASE = "sqlite:///chainbell.db"
 _GLOBAL_OPTIONS = ("--database", "--log", "--log-level")
 _GLOBAL_SWITCHES = ("--allow-inside", "--no-allow-inside")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False)
+COMMANDS = {
+    "load": ("planning", "Loads a plan, or re-plans a project that is there already; says what it read and changed."),
+    "plan": ("planning", "Shows what would be planned: dates, slack, chains, buffers; keeps nothing."),
+    "apply": ("projects", "Applies changes, one JSON object a line, and prints the events that they bring."),
+    "reevaluate": ("maintenance", "Lets time pass for all Active projects."),
+    "project": ("projects", "Projects: their state and their baselines."),
+    "events": ("projects", "Events that fired, and why."),
+    "serve": ("serving", "Serves the management API, delivers webhooks and keeps house, until interrupted."),
+    "dispatch": ("delivering", "Delivers webhooks until interrupted."),
+    "listen": ("delivering", "Receives on 127.0.0.1, verifies each signature, prints what came."),
+    "webhooks": ("webhooks", "Webhook registrations."),
+    "token": ("serving", "Bearer tokens of the management API."),
+    "db": ("maintenance", "The database: its revision, what is kept of it, who is erased from it."),
+    "simulate": ("simulate", "Runs a scenario; exits 1 where an expectation fails or a delivery does not arrive."),
+}
+"""Every command with the module below `chainbell.engine.cli` that has it, and the first sentence of its help."""
+
+
+class LoadedWhenAsked(TyperGroup):
+    """A group that shows its commands from the table, and imports the module of the one that is run."""
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.commands = {name: self.commands.get(name) or shown(name) for name in COMMANDS}
+
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        """The command of the first argument, loaded."""
+        if arguments and arguments[0] in COMMANDS:
+            self.commands[arguments[0]] = loaded(arguments[0])
+        return super().resolve_command(context, arguments)
+
+
+def shown(name: str) -> TyperCommand:
+    """A command as far as the list of commands shows it."""
+    return TyperCommand(name, help=COMMANDS[name][1])
+
+
+def loaded(name: str) -> Any:
+    """The command itself, with its arguments and options."""
+    import_module(f"chainbell.engine.cli.{COMMANDS[name][0]}")
+    return get_group(app).commands[name]
+
+
+app = typer.Typer(cls=LoadedWhenAsked, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Account = Annotated[str | None, typer.Option("--account", help="The account, where it is not plain.")]
+Account = Annotated[str | None, typer.Option("--account", help="The account, where several have such a project.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """The global options that commands need: where everything is kept, and whether inside addresses are allowed."""
+
     database: str
     allow_inside: bool
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"chainbell {version('chainbell')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -46,17 +87,20 @@ def options(
     ] = False,
     log: Annotated[str, typer.Option(help="Log lines on standard error: console or json.")] = "console",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """An event-driven critical-chain engine: state changes in, signed webhooks out."""
     if log not in ("console", "json"):
         raise typer.BadParameter("neither console nor json", param_hint="--log")
     if log_level not in ("debug", "info", "warning", "error"):
         raise typer.BadParameter("none of debug, info, warning, error", param_hint="--log-level")
-    configure_logging(as_json=log == "json", level=log_level)
+    import_module("chainbell.engine.logs").configure_logging(as_json=log == "json", level=log_level)
     context.obj = Settings(database, allow_inside)
 
 
-def with_global_options_first(arguments: list[str]) -> list[str]:
+def with_global_options_first(arguments: Iterable[str]) -> list[str]:
     """The arguments with the global options moved before the command, so that they may stand anywhere."""
     first: list[str] = []
     rest: list[str] = []
@@ -71,49 +115,3 @@ def with_global_options_first(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return first + rest
-
-
-@contextmanager
-def open_database(context: typer.Context) -> Iterator[Database]:
-    """The database of the global options, of whatever revision."""
-    settings: Settings = context.obj
-    try:
-        database = Database(settings.database)
-    except ValueError as error:
-        raise InvalidInputError("database", str(error).removeprefix("database: ")) from None
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def open_engine(context: typer.Context, deadline_seconds: float | None = None) -> Engine:
-    """The engine on the database of the global options; keys come from CHAINBELL_KEYS, separated by commas."""
-    settings: Settings = context.obj
-    guard = GuardPolicy(allow_http=settings.allow_inside, allow_inside=settings.allow_inside)
-    delivery = DeliverySettings(guard=guard)
-    if deadline_seconds is not None:
-        delivery = DeliverySettings(guard=guard, deadline_seconds=deadline_seconds)
-    keys = [key for key in os.environ.get("CHAINBELL_KEYS", "").split(",") if key]
-    return Engine(settings.database, keys=keys, delivery=delivery)
-
-
-def account_id(text: str | None) -> Any:
-    """An account as typed: the integer if it is one; a string of digits is written with a leading apostrophe."""
-    return None if text is None else decode_host_id(text)
-
-
-def event_line(event: Event) -> dict[str, Any]:
-    """One event as `simulate --json`, `apply` and `events list --json` print it."""
-    return {
-        "event": event.name,
-        "timestamp": wire_instant(event.occurred_at),
-        "projectId": event.project_id,
-        "taskId": event.task_id,
-        "data": dict(event.data),
-    }
-
-
-def print_json(value: Any) -> None:
-    """One line, written at once: what is printed has been committed."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)

@@ -6,10 +6,11 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from chainbell.delivery.listening import listening
-from chainbell.engine.cli.app import app, console, open_engine, print_json
+from chainbell.engine.cli.app import app
+from chainbell.engine.cli.opening import open_engine
+from chainbell.engine.cli.printing import console, marked, print_json
 from chainbell.engine.engine import Engine
 from chainbell.engine.running.dispatching import run_dispatcher
 from chainbell.engine.running.housekeeping import Housekeeping
@@ -35,7 +36,7 @@ def dispatch(
     """Delivers webhooks until interrupted."""
     times = Housekeeping(reevaluate=reevaluate, retain=retain, time_zone=time_zone) if housekeeping else None
     sys.setswitchinterval(SWITCH_SECONDS)
-    with open_engine(context, deadline) as engine:
+    with open_engine(context, deadline_seconds=deadline) as engine:
         asyncio.run(_drain(engine) if drain else _serve(engine, times))
 
 
@@ -69,9 +70,8 @@ def listen(
         elif as_json:
             print_json(envelope)
         else:
-            console.print(
-                f"[green]200[/]  {envelope['timestamp']}  {escape(str(envelope['event']))}  {envelope['webhookId']}"
-            )
+            told = "  ".join(marked(envelope[name]) for name in ("timestamp", "event", "webhookId"))
+            console.print(f"[green]200[/]  {told}")
 
     async def serve() -> None:
         stop = asyncio.Event()

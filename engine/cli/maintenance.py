@@ -12,22 +12,26 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chainbell.engine.cli.app import AsJson, account_id, app, event_line, open_database, open_engine, print_json
+from chainbell.engine.cli.app import AsJson, app
+from chainbell.engine.cli.opening import MOMENT, account_id, moment, open_database, open_engine, project_id, typed_id
+from chainbell.engine.cli.printing import event_line, print_json, warn
 from chainbell.engine.portfolio.batch import ChunkReport
 from chainbell.engine.portfolio.erasure import Retention
-from chainbell.rules.payload import wire_instant
+from chainbell.rules.payload import wire
 
 SECONDS_BETWEEN_LINES = 5.0
 """How often progress is told where there is no terminal for a bar."""
 
-db_app = typer.Typer(no_args_is_help=True, help="The database.")
+db_app = typer.Typer(
+    no_args_is_help=True, help="The database: its revision, what is kept of it, who is erased from it."
+)
 app.add_typer(db_app, name="db")
 
 
 @db_app.command()
 def upgrade(context: typer.Context) -> None:
     """Brings the tables to the newest revision, in one transaction; creates them in an empty database."""
-    with open_database(context) as database:
+    with open_database(context, creates=True) as database:
         found = database.upgrade()
         print(f"revision {found or 'none'} -> {database.revision()}")
 
@@ -55,7 +59,7 @@ def retain(
 def erase_account(context: typer.Context, account: AccountArgument) -> None:
     """Deletes everything that an account has."""
     with open_engine(context) as engine:
-        print(f"{engine.portfolio.erase_account(account_id(account))} projects and other rows deleted")
+        print(f"{engine.portfolio.erase_account(account_id(engine, account))} projects and other rows deleted")
 
 
 @db_app.command()
@@ -66,15 +70,13 @@ def erase_person(
 ) -> None:
     """Removes a person from everything that is kept of an account."""
     with open_engine(context) as engine:
-        print(f"{engine.portfolio.erase_person(account_id(account), account_id(person))} rows named them")
+        print(f"{engine.portfolio.erase_person(account_id(engine, account), typed_id(person)[0])} rows named them")
 
 
 @app.command()
 def reevaluate(
     context: typer.Context,
-    as_of: Annotated[
-        datetime | None, typer.Option(help="The instant to evaluate at, UTC unless it names an offset; by default now.")
-    ] = None,
+    as_of: Annotated[str | None, typer.Option(help=f"When: {MOMENT}. By default now.")] = None,
     account: Annotated[list[str] | None, typer.Option(help="Only projects of these accounts.")] = None,
     project: Annotated[list[str] | None, typer.Option(help="Only these projects.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
@@ -82,11 +84,14 @@ def reevaluate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would fire; write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lets time pass for all Active projects. May be killed and run again: what is done is not done twice."""
-    at = datetime.now(UTC) if as_of is None else as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-    accounts = [account_id(text) for text in account] if account else None
+    """Lets time pass for all Active projects.
+
+    It may be killed and run again: what is done is not done twice.
+    """
+    at = moment(as_of, "as-of") or datetime.now(UTC)
     with open_engine(context) as engine:
-        projects = [engine.resolve_project_id(text) for text in project] if project else None
+        accounts = [account_id(engine, text) for text in account] if account else None
+        projects = [project_id(engine, text) for text in project] if project else None
         with _progress(engine.portfolio.count_to_reevaluate(at, accounts, projects)) as advance:
 
             def on_chunk(report: ChunkReport) -> None:
@@ -98,11 +103,11 @@ def reevaluate(
             report = engine.reevaluate(
                 at, accounts=accounts, projects=projects, workers=workers, dask=dask, dry_run=dry_run, on_chunk=on_chunk
             )
-    for project_id, reason in report.refused:
-        print(f"chainbell: project {project_id}: {reason}", file=sys.stderr)
+    for refused, reason in report.refused:
+        warn(f"project {refused}: {reason}")
     if not as_json:
         fired = "would fire, nothing is kept" if report.dry_run else "fired"
-        print(f"{report.projects} projects evaluated as of {wire_instant(at)}; {report.events} events {fired}")
+        print(f"{report.projects} projects evaluated as of {wire(at)}; {report.events} events {fired}")
     if report.refused:
         raise typer.Exit(1)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from chainbell.engine.cli.app import AsJson, account_id, app, console, event_line, open_engine, print_json
+from chainbell.engine.cli.app import AsJson, app
+from chainbell.engine.cli.opening import MOMENT, moment, new_id, open_engine
+from chainbell.engine.cli.printing import console, event_line, marked, new_table, print_json, say
 from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import Comparison, Imported, compare, completed, import_plan, read_file
@@ -65,15 +65,16 @@ def load(
     buffers: SizingOption = None,
     columns: ColumnsOption = None,
     strict: StrictOption = False,
-    at: Annotated[datetime | None, typer.Option(help="When the plan was made; by default now.")] = None,
+    at: Annotated[str | None, typer.Option(help=f"When the plan was made: {MOMENT}. By default now.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Loads a plan, or re-plans a project that is there already; says what was read, dropped, derived and changed."""
+    """Loads a plan, or re-plans a project that is there already; says what it read and changed."""
     imported = _imported(file, account, project, start, solver, buffers, columns)
     document = read_plan(imported.document)
-    made_at = datetime.now(UTC) if at is None else at.astimezone()
+    given = moment(at, "at")
+    made_at = datetime.now(UTC) if given is None else document.instant(given)
     comparison = _compared(file.name, imported, document, made_at, strict)
-    with open_engine(context) as engine:
+    with open_engine(context, creates=lambda engine: engine.load(document, at=made_at)) as engine:
         fired = engine.load(document, at=made_at)
         baselines = engine.baselines(document.project.id, account=document.account_id)
     newest = baselines[-1]
@@ -84,9 +85,9 @@ def load(
         return
     _print_read(file.name, imported, document, newest.planned or newest.plan, newest.notes, comparison)
     if newest.number > 1:
-        print(f"  baseline {newest.number}: {len(newest.changes)} changes")
+        say(f"  baseline {newest.number}: {len(newest.changes)} changes")
         for line in difference_lines(newest.changes):
-            print(f"    {line}")
+            say(f"    {line}")
     for event in fired:
         print_json(event_line(event))
 
@@ -103,7 +104,10 @@ def plan(
     strict: StrictOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Shows what would be planned: dates by precedence alone, slack, planned dates, chains, buffers; keeps nothing."""
+    """Shows what would be planned: dates, slack, chains, buffers; keeps nothing.
+
+    The dates are those by precedence alone, then those planned with the resources levelled.
+    """
     imported = _imported(file, account, project, start, solver, buffers, columns)
     document = read_plan(imported.document)
     made_at = datetime.now(UTC)
@@ -125,18 +129,17 @@ def plan(
         )
         return
     _print_read(file.name, imported, document, outline(planned.project), planned.notes, comparison)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("task", "name", "days", "earliest", "slack", "planned", "to", "chain"):
-        table.add_column(heading, no_wrap=heading not in ("task", "name"), min_width=14 if heading == "name" else None)
+    table = new_table("task", "name", "days", "earliest", "slack", "planned", "to", "chain")
     for row in rows:
-        name = f"[bold]{escape(str(row['name']))}[/]" if row["critical"] else escape(str(row["name"]))
+        name = f"[bold]{marked(row['name'])}[/]" if row["critical"] else marked(row["name"])
         dates = (row["start"][:10], f"{row['totalSlack']:g}", row["plannedStart"], row["plannedFinish"])
         cells = (f"{row['duration']:g}", *dates, row["chain"] or "-")
-        table.add_row(escape(str(row["id"])), name, *(escape(str(cell)) for cell in cells))
+        table.add_row(marked(row["id"]), name, *map(marked, cells))
     console.print(table)
 
 
 def difference_lines(changes: tuple[Difference, ...]) -> Iterable[str]:
+    """The first of the differences, one a line: what was before and what is now."""
     for change in changes[:SHOWN]:
         yield f"{change.field}: {_shown(change.before)} -> {_shown(change.after)}"
     if len(changes) > SHOWN:
@@ -161,8 +164,8 @@ def _imported(
         import_plan(read_file(file), file.name, project=project, columns=columns or ()),
         file.name,
         date.today(),  # noqa: DTZ011  the reader's own day
-        account=account_id(account),
-        project=account_id(project),
+        account=new_id(account),
+        project=new_id(project),
         start=None if start is None else start.date(),
         planning={key: value for key, value in planning.items() if value is not None},
     )
@@ -210,13 +213,11 @@ def _print_read(
         "milestone": len(document.milestones),
     }
     counted = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
-    print(f"{name}: {imported.kind}, project {document.project.id}: {counted}")
-    for warning in imported.warnings:
-        print(f"  {warning}")
-    for note in notes:
-        print(f"  {note}")
+    say(f"{name}: {imported.kind}, project {document.project.id}: {counted}")
+    for line in (*imported.warnings, *notes):
+        say(f"  {line}")
     if not imported.kind.endswith(" plan"):
-        print(f"  {comparison.text()}")
+        say(f"  {comparison.text()}")
 
 
 def _task_rows(planned: Planned) -> list[dict[str, Any]]:

@@ -1,18 +1,18 @@
 """`apply`, `project status|baselines`, `events list|show`."""
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from chainbell.engine.cli.app import Account, AsJson, account_id, app, console, event_line, open_engine, print_json
+from chainbell.engine.cli.app import COMMANDS, Account, AsJson, app
 from chainbell.engine.cli.fever_chart import fever_chart
+from chainbell.engine.cli.opening import MOMENT, account_id, moment, open_engine, project_id
 from chainbell.engine.cli.planning import difference_lines
+from chainbell.engine.cli.printing import console, event_line, json_text, marked, new_table, print_json, say
 from chainbell.engine.documents.change import Change, read_change
+from chainbell.engine.engine import Engine
 from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.importers import read_json
 from chainbell.engine.reading.reasons import reason
@@ -22,11 +22,11 @@ from chainbell.rules.payload import wire, wire_instant
 TRAIL = 35
 """How many of the newest points of the trail are shown."""
 
-project_app = typer.Typer(no_args_is_help=True, help="Projects.")
-events_app = typer.Typer(no_args_is_help=True, help="Events that fired.")
+project_app = typer.Typer(no_args_is_help=True, help=COMMANDS["project"][1])
+events_app = typer.Typer(no_args_is_help=True, help=COMMANDS["events"][1])
 app.add_typer(project_app, name="project")
 app.add_typer(events_app, name="events")
-ProjectArgument = Annotated[str, typer.Argument(help="The id of the project.")]
+ProjectArgument = Annotated[str, typer.Argument(help="Its id; int:7 or str:7 where both exist.")]
 
 
 @app.command()
@@ -38,23 +38,31 @@ def apply(
     A file is applied as a whole or not at all. Standard input is a stream: each line is durable once its answer,
     `{"line": n, "events": [...]}`, is printed; the first line that is refused ends it.
     """
-    with open_engine(context) as engine:
-        if file != "-":
-            lines = _read_lines(Path(file))
-            changes = [_read_line(number, line) for number, line in lines]
+    if file != "-":
+        changes = [_read_line(number, line) for number, line in _read_lines(Path(file))]
+        with open_engine(context, creates=lambda engine: engine.apply_all(changes)) as engine:
             for event in engine.apply_all(changes):
                 print_json(event_line(event))
-            return
-        for number, raw in enumerate(sys.stdin.buffer, 1):
-            if raw.strip():
-                change = _read_line(number, raw)
-                try:
-                    fired = engine.apply(change)
-                except InvalidInputError as error:
-                    raise type(error)(f"line {number}: {error.field}", error.reason) from None
-                except EvaluationError as error:
-                    raise InvalidInputError(f"line {number}", str(error)) from error
-                print_json({"line": number, "events": [{"id": event.id, **event_line(event)} for event in fired]})
+        return
+    lines = ((number, raw) for number, raw in enumerate(sys.stdin.buffer, 1) if raw.strip())
+    first = next(lines, None)
+    if first is None:
+        return
+    with open_engine(context, creates=lambda engine: _apply_line(engine, *first)) as engine:
+        for number, raw in (first, *lines):
+            fired = _apply_line(engine, number, raw)
+            print_json({"line": number, "events": [{"id": event.id, **event_line(event)} for event in fired]})
+
+
+def _apply_line(engine: Engine, number: int, raw: bytes) -> list[Event]:
+    try:
+        return engine.apply(_read_line(number, raw))
+    except InvalidInputError as error:
+        if error.field.startswith("line "):
+            raise
+        raise type(error)(f"line {number}: {error.field}", error.reason) from None
+    except EvaluationError as error:
+        raise InvalidInputError(f"line {number}", str(error)) from error
 
 
 def _read_lines(path: Path) -> list[tuple[int, bytes]]:
@@ -79,18 +87,19 @@ def status(
     context: typer.Context,
     project: ProjectArgument,
     account: Account = None,
-    as_of: Annotated[datetime | None, typer.Option(help="An instant; by default the last evaluation.")] = None,
+    as_of: Annotated[str | None, typer.Option(help=f"When: {MOMENT}. By default the last evaluation.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Zones, buffer consumption, completion, projected date, values by task, and the trail of the fever chart."""
     with open_engine(context) as engine:
-        instant = None if as_of is None else as_of.astimezone()
-        report = engine.status(engine.resolve_project_id(project), account=account_id(account), as_of=instant)
+        whose = account_id(engine, account)
+        found = project_id(engine, project, whose)
+        report = engine.status(found, account=whose, as_of=moment(as_of, "as-of"))
     if as_json:
         print_json(wire(report))
         return
     console.print(
-        f"[bold]{escape(report.project_name)}[/] ({escape(str(report.project_id))}): {report.status}, {report.zone}"
+        f"[bold]{marked(report.project_name)}[/] ({marked(report.project_id)}): {report.status}, {report.zone}"
     )
     console.print(f"as of {wire_instant(report.as_of)}, baseline {report.baseline}, zone policy {report.zones.policy}")
     burn = "-" if report.burn_rate is None else f"{report.burn_rate:g}"
@@ -100,13 +109,11 @@ def status(
         f"burn rate {burn}; projected {report.projected_completion} ({report.projection_basis}), "
         f"promised {report.promise}, target {report.target_end_date or '-'}"
     )
-    table = Table(box=None, pad_edge=False)
-    for heading in ("task", "name", "status", "left", "due", "forecast", "buffer %", "zone"):
-        table.add_column(heading)
+    table = new_table("task", "name", "status", "left", "due", "forecast", "buffer %", "zone")
     for task in report.tasks:
         cells = (task.id, task.name, task.status, f"{task.remaining_duration:g}", task.due_date)
         rest = (task.estimated_completion or "-", f"{task.buffer_consumption:g}", task.zone)
-        table.add_row(*(escape(str(cell)) for cell in (*cells, *rest)))
+        table.add_row(*map(marked, (*cells, *rest)))
     console.print(table)
     console.print(fever_chart(report.trail, report.zones))
     for point in report.trail[-TRAIL:]:
@@ -122,14 +129,15 @@ def baselines(
 ) -> None:
     """Every baseline and what it changed against the one before."""
     with open_engine(context) as engine:
-        found = engine.baselines(engine.resolve_project_id(project), account=account_id(account))
+        whose = account_id(engine, account)
+        found = engine.baselines(project_id(engine, project, whose), account=whose)
     for baseline in found:
         if as_json:
             print_json(wire(baseline))
             continue
-        print(f"baseline {baseline.number}  {wire_instant(baseline.made_at)}  {len(baseline.changes)} changes")
+        say(f"baseline {baseline.number}  {wire_instant(baseline.made_at)}  {len(baseline.changes)} changes")
         for line in difference_lines(baseline.changes):
-            print(f"  {line}")
+            say(f"  {line}")
 
 
 @events_app.command("list")
@@ -142,15 +150,14 @@ def list_events(
 ) -> None:
     """Lists events, oldest first."""
     with open_engine(context) as engine:
-        project_id = None if project is None else engine.resolve_project_id(project)
-        found = engine.events(project_id, name=name, limit=limit)
+        of = None if project is None else project_id(engine, project)
+        found = engine.events(of, name=name, limit=limit)
     for event in found:
         if as_json:
             print_json({"id": event.id, **event_line(event)})
         else:
-            print(
-                f"{event.id}  {wire_instant(event.occurred_at)}  {event.name:<22}  {event.subject_id}  {reason(event)}"
-            )
+            said = f"{event.id}  {wire_instant(event.occurred_at)}  {event.name:<22}"
+            say(f"{said}  {event.subject_id}  {reason(event)}")
 
 
 @events_app.command("show")
@@ -170,5 +177,5 @@ def show_event(
 
 
 def _print_whole(event: Event, whole: dict[str, Any]) -> None:
-    console.print(f"[bold]{event.name}[/]  {escape(reason(event))}")
-    console.print_json(data=whole)
+    console.print(f"[bold]{marked(event.name)}[/]  {marked(reason(event))}")
+    console.print_json(json_text(whole))

@@ -2,20 +2,24 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from typing import Annotated
 
 import typer
 from aiohttp import web
 
-from chainbell.engine.cli.app import account_id, app, open_engine
+from chainbell.engine.cli.app import COMMANDS, app
 from chainbell.engine.cli.delivering import SWITCH_SECONDS
+from chainbell.engine.cli.opening import account_id, nothing_to_refuse, open_engine
+from chainbell.engine.cli.printing import say
 from chainbell.engine.engine import Engine
+from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.http import create_app
 from chainbell.engine.running.dispatching import run_dispatcher
 from chainbell.engine.running.housekeeping import Housekeeping
 
-token_app = typer.Typer(no_args_is_help=True, help="Bearer tokens of the management API.")
+token_app = typer.Typer(no_args_is_help=True, help=COMMANDS["token"][1])
 app.add_typer(token_app, name="token")
 
 
@@ -30,21 +34,28 @@ def serve(
 ) -> None:
     """Serves the management API, delivers webhooks and keeps house, until interrupted."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    with open_engine(context) as engine:
-        asyncio.run(_serve(engine, host, port, dispatch, open_docs, Housekeeping() if housekeeping else None))
+    with _listening(host, port) as listener, open_engine(context, creates=nothing_to_refuse) as engine:
+        asyncio.run(_serve(engine, listener, dispatch, open_docs, Housekeeping() if housekeeping else None))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket on the address, taken before the database is opened; raises InvalidInputError for one in use."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InvalidInputError("port", f"{host}:{port}: {error.strerror or error}") from None
 
 
 async def _serve(
-    engine: Engine, host: str, port: int, dispatch: bool, open_docs: bool, times: Housekeeping | None
+    engine: Engine, listener: socket.socket, dispatch: bool, open_docs: bool, times: Housekeeping | None
 ) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     runner = web.AppRunner(create_app(engine, open_docs=open_docs), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
-    await site.start()
-    print(f"serving on {site.name if port else _address(runner)}", flush=True)
+    await web.SockSite(runner, listener).start()
+    print(f"serving on {_address(runner)}", flush=True)
     try:
         if dispatch:
             await run_dispatcher(engine, engine.dispatcher(), stop, times)
@@ -56,7 +67,7 @@ async def _serve(
 
 def _address(runner: web.AppRunner) -> str:
     host, port = runner.addresses[0][:2]
-    return f"http://{host}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @token_app.command()
@@ -66,8 +77,8 @@ def create(
     name: Annotated[str, typer.Option(help="What it is for; names what `revoke` takes back.")] = "token",
 ) -> None:
     """Makes a token and shows it, this once."""
-    with open_engine(context) as engine:
-        print(engine.tokens.add(account_id(account), name))
+    with open_engine(context, creates=lambda engine: engine.tokens.add(account_id(engine, account), name)) as engine:
+        print(engine.tokens.add(account_id(engine, account), name))
 
 
 @token_app.command()
@@ -78,4 +89,4 @@ def revoke(
 ) -> None:
     """Takes tokens back."""
     with open_engine(context) as engine:
-        print(f"{engine.tokens.revoke(account_id(account), name)} tokens revoked")
+        say(f"{engine.tokens.revoke(account_id(engine, account), name)} tokens revoked")

@@ -6,14 +6,14 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
 from chainbell.delivery.listening import listening
-from chainbell.engine.cli.app import app, console, event_line, print_json
+from chainbell.engine.cli.app import app
 from chainbell.engine.cli.fever_chart import fever_chart
+from chainbell.engine.cli.printing import console, event_line, marked, print_json, warn
 from chainbell.engine.engine import Engine
 from chainbell.engine.reading.reasons import reason
 from chainbell.engine.reading.report import ProjectReport
@@ -50,9 +50,9 @@ def simulate(
             if not as_json:
                 _print_outcome(scenario, report, fired)
     for failure in failures:
-        typer.echo(f"chainbell: expectation: {failure}", err=True)
+        warn(f"expectation: {failure}")
     if undelivered:
-        typer.echo(f"chainbell: {undelivered} deliveries did not arrive", err=True)
+        warn(f"{undelivered} deliveries did not arrive")
     if failures or undelivered:
         raise typer.Exit(1)
 
@@ -78,7 +78,7 @@ async def _fire_and_deliver(
     if url is not None:
         own, _ = engine.webhooks.add(scenario.plan.account_id, url, name="simulation", secret=secret)
     if not as_json:
-        console.print(f"[bold]{escape(scenario.name)}[/]\n{escape(scenario.description or '')}\n")
+        console.print(f"[bold]{marked(scenario.name)}[/]\n{marked(scenario.description or '')}\n")
     fired = []
     for event in run_scenario(engine, scenario):
         fired.append(event)
@@ -100,10 +100,10 @@ def _print_event(event: Event) -> None:
     subject = event.data.get("taskName") or event.data.get("milestoneName") or event.data.get("projectName")
     style = {"task.red": "red", "project.early_warning": "yellow", "task.completed": "green"}.get(event.name, "cyan")
     console.print(
-        f"{event.occurred_at:%Y-%m-%d %H:%M}  [{style}]{event.name:<22}[/] [bold]{escape(str(subject))}[/]",
+        f"{event.occurred_at:%Y-%m-%d %H:%M}  [{style}]{event.name:<22}[/] [bold]{marked(subject)}[/]",
         highlight=False,
     )
-    console.print(Padding(escape(reason(event)), (0, 0, 0, REASON_COLUMN)), style="dim", highlight=False)
+    console.print(Padding(marked(reason(event)), (0, 0, 0, REASON_COLUMN)), style="dim", highlight=False)
 
 
 def _print_deliveries(log: list[Attempt]) -> None:
@@ -120,7 +120,7 @@ def _print_deliveries(log: list[Attempt]) -> None:
 def _print_outcome(scenario: Scenario, report: ProjectReport, fired: list[Event]) -> None:
     project = scenario.plan.project
     console.print(
-        f"\n[bold]{escape(project.name)}[/]: {report.status}, {report.zone}, {report.buffer_consumption:g} % of "
+        f"\n[bold]{marked(project.name)}[/]: {report.status}, {report.zone}, {report.buffer_consumption:g} % of "
         f"the project buffer consumed with {max(0.0, report.chain_completion):g} % of the critical chain done; "
         f"projected {report.projected_completion} ({report.projection_basis}), promised {report.promise}"
     )

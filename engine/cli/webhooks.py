@@ -1,19 +1,22 @@
 """`webhooks add|list|pause|resume|test|logs|resend|recover|rotate`."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chainbell.engine.cli.app import Account, AsJson, account_id, app, open_engine, print_json
+from chainbell.engine.cli.app import COMMANDS, AsJson, app
+from chainbell.engine.cli.opening import account_id, moment, open_engine
+from chainbell.engine.cli.printing import print_json, say
 from chainbell.engine.documents.webhook import log_entry, log_key, webhook_in_list
+from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.rules.payload import wire
-from chainbell.storage import Attempt
+from chainbell.storage import Attempt, Webhook
 
-webhooks_app = typer.Typer(no_args_is_help=True, help="Webhook registrations.")
+webhooks_app = typer.Typer(no_args_is_help=True, help=COMMANDS["webhooks"][1])
 app.add_typer(webhooks_app, name="webhooks")
 WebhookArgument = Annotated[str, typer.Argument(help="The id of the webhook, as `webhooks list` shows it.")]
 
@@ -44,9 +47,10 @@ def add(
         if not separator:
             raise InvalidInputError("header", f"{line!r} is not `Name: value`")
         headers[key.strip()] = value.strip()
-    with open_engine(context) as engine:
-        webhook, plain = engine.webhooks.add(
-            account_id(account),
+
+    def registered(engine: Engine) -> tuple[Webhook, str]:
+        return engine.webhooks.add(
+            account_id(engine, account),
             url,
             name=name,
             events=event,
@@ -55,26 +59,33 @@ def add(
             body_format=body_format,
             ca_certificates=None if ca is None else ca.read_text(encoding="utf-8", errors="replace"),
         )
+
+    with open_engine(context, creates=registered) as engine:
+        webhook, plain = registered(engine)
     if as_json:
         print_json({"id": webhook.id, "url": webhook.url, "events": list(webhook.events), "secret": plain})
     else:
-        print(f"{webhook.id}  {webhook.url}")
+        say(f"{webhook.id}  {webhook.url}")
         if secret is None:
-            print(f"secret, shown this once: {plain}")
+            say(f"secret, shown this once: {plain}")
 
 
 @webhooks_app.command("list")
-def list_webhooks(context: typer.Context, account: Account = None, as_json: AsJson = False) -> None:
+def list_webhooks(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Those of this account only.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Lists registrations with their counters."""
     with open_engine(context) as engine:
-        found = engine.portfolio.webhooks() if account is None else engine.webhooks.list(account_id(account))
+        found = engine.portfolio.webhooks() if account is None else engine.webhooks.list(account_id(engine, account))
     for webhook in found:
         if as_json:
             print_json(wire(webhook_in_list(webhook)))
         else:
             state = "active" if webhook.is_active else f"inactive ({webhook.deactivation or 'paused'})"
             counters = f"{webhook.total_calls} calls, {webhook.failed_calls} failed"
-            print(f"{webhook.id}  {webhook.name}  {webhook.url}  {state}  {counters}")
+            say(f"{webhook.id}  {webhook.name}  {webhook.url}  {state}  {counters}")
 
 
 @webhooks_app.command("logs")
@@ -93,7 +104,7 @@ def logs(
             print_json({**wire(line), "deliveryId": attempt.delivery_id})
         else:
             result = f"{attempt.http_status or attempt.outcome}  {line.response_time} ms  retries {line.retries}"
-            print(f"{wire(line.timestamp)}  {line.event:<22}  {result}  {line.id}")
+            say(f"{wire(line.timestamp)}  {line.event:<22}  {result}  {line.id}")
 
 
 @webhooks_app.command("pause")
@@ -101,7 +112,7 @@ def pause(context: typer.Context, webhook_id: WebhookArgument) -> None:
     """Holds its deliveries."""
     with open_engine(context) as engine:
         engine.webhooks.pause(engine.webhooks.account_of(webhook_id), webhook_id)
-    print(f"{webhook_id} is paused: its deliveries are held")
+    say(f"{webhook_id} is paused: its deliveries are held")
 
 
 @webhooks_app.command("resume")
@@ -109,7 +120,7 @@ def resume(context: typer.Context, webhook_id: WebhookArgument) -> None:
     """Releases what was held."""
     with open_engine(context) as engine:
         engine.webhooks.resume(engine.webhooks.account_of(webhook_id), webhook_id)
-    print(f"{webhook_id} is active")
+    say(f"{webhook_id} is active")
 
 
 @webhooks_app.command("test")
@@ -126,7 +137,7 @@ def send_test(
     if as_json:
         print_json(wire(entry))
     else:
-        print(f"{entry.status} in {entry.response_time} ms: {explained(attempt)}")
+        say(f"{entry.status} in {entry.response_time} ms: {explained(attempt)}")
     if entry.status != "success":
         raise typer.Exit(1)
 
@@ -168,20 +179,21 @@ def resend(
         raise InvalidInputError("log", f"{log_id!r} is no id of a log entry")
     with open_engine(context) as engine:
         engine.webhooks.resend(engine.webhooks.account_of(webhook_id), webhook_id, delivery)
-    print(f"{delivery} is due again")
+    say(f"{delivery} is due again")
 
 
 @webhooks_app.command("recover")
 def recover(
     context: typer.Context,
     webhook_id: WebhookArgument,
-    since: Annotated[datetime, typer.Option(help="From this instant on, UTC unless it names an offset.")],
+    since: Annotated[str, typer.Option(help="From an instant such as 2025-02-20T09:00Z on, or a date: 00:00 UTC.")],
 ) -> None:
     """Makes every failed delivery since then due again."""
-    at = since if since.tzinfo else since.replace(tzinfo=UTC)
+    given = moment(since, "since") or datetime.now(UTC)
+    at = given if isinstance(given, datetime) else datetime.combine(given, time(), UTC)
     with open_engine(context) as engine:
         count = engine.webhooks.recover(engine.webhooks.account_of(webhook_id), webhook_id, at)
-    print(f"{count} deliveries are due again")
+    say(f"{count} deliveries are due again")
 
 
 @webhooks_app.command("rotate")
@@ -195,4 +207,4 @@ def rotate(
     with open_engine(context) as engine:
         account, overlap = engine.webhooks.account_of(webhook_id), timedelta(hours=overlap_hours)
         plain = engine.webhooks.rotate(account, webhook_id, secret=secret, overlap=overlap)
-    print(f"the old secret signs for {overlap_hours:g} hours more" + ("" if secret else f"; new secret: {plain}"))
+    say(f"the old secret signs for {overlap_hours:g} hours more" + ("" if secret else f"; new secret: {plain}"))

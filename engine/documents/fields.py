@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from chainbell.engine.errors import InvalidInputError
-from chainbell.rules import HostId, Person
+from chainbell.rules import Calendar, HostId, Person
 from chainbell.rules.ids import LARGEST_ID, LONGEST_ID
 
 _NUMBER = re.compile(r"\s*[+-]?[0-9._]+\s*")
@@ -52,14 +52,22 @@ def checked_id(value: Any, field: str) -> HostId:
         raise InvalidInputError(field, str(error)) from None
 
 
-def checked_instant(value: datetime, field: str) -> datetime:
-    """An instant that a caller gave; raises InvalidInputError without a time zone and for an impossible year."""
-    if value.tzinfo is None:
+def checked_moment(value: date, field: str) -> date:
+    """An instant or a date that a caller gave; raises InvalidInputError without a time zone and for an impossible year.
+
+    `instant_of` says which instant a date is.
+    """
+    if isinstance(value, datetime) and value.tzinfo is None:
         raise InvalidInputError(field, "an instant needs a time zone")
     try:
-        return cast("datetime", _plausible(value))
+        return cast("date", _plausible(value))
     except ValueError as error:
         raise InvalidInputError(field, str(error)) from None
+
+
+def instant_of(moment: date, calendar: Calendar) -> datetime:
+    """The instant itself, or the opening of a date on the project's calendar, in its own time zone."""
+    return moment if isinstance(moment, datetime) else calendar.opening(moment)
 
 
 Id = Annotated[int | str, BeforeValidator(_host_id)]

@@ -1,6 +1,6 @@
 """The plan document, field by field: a project with its tasks, links, chains, buffers, resources and milestones."""
 
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +18,7 @@ from chainbell.engine.documents.fields import (
     Text,
     Units,
     WorkingDays,
+    instant_of,
     invalid,
 )
 from chainbell.engine.errors import InvalidInputError
@@ -25,6 +26,7 @@ from chainbell.rules import (
     Calendar,
     ChainKind,
     Deliverable,
+    FieldError,
     LinkType,
     Measure,
     ProjectStatus,
@@ -241,6 +243,13 @@ class PlanDocument(Document):
     buffers: tuple[BufferDocument, ...] = ()
     planning: PlanningDocument = PlanningDocument()
     milestones: tuple[MilestoneDocument, ...] = ()
+
+    def instant(self, moment: date) -> datetime:
+        """The instant itself, or the opening of a date on the project's calendar; raises InvalidInputError."""
+        try:
+            return instant_of(moment, self.project.calendar.value(self.project.start_date))
+        except FieldError as error:
+            raise InvalidInputError(error.field, error.reason) from None
 
 
 def read_plan(document: Any) -> PlanDocument:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
 from chainbell.engine.changes.unit_of_work import UnitOfWork
+from chainbell.engine.documents.fields import instant_of
 from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.rules import Event, HostId, Rule
 from chainbell.storage import Database, history, is_passing, projects
@@ -33,7 +34,8 @@ class Job:
     """What every chunk of a run has in common; it travels to workers, so its rules are importable functions."""
 
     database_url: str
-    as_of: datetime
+    as_of: date
+    """An instant, or a date: the opening of that day on each project's own calendar."""
     rules: tuple[Rule, ...]
     now: datetime
     dry_run: bool = False
@@ -112,8 +114,11 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
         unit.take(stored)
         ids = {one.key: one.project.id for one in stored}
         for one in stored:
+            at = instant_of(job.as_of, one.project.calendar)
+            if one.project.evaluated_at is not None and one.project.evaluated_at >= at:
+                continue  # a date opens at different instants in different zones
             try:
-                fired += unit.reevaluate(one.key, job.as_of).events
+                fired += unit.reevaluate(one.key, at).events
             except (InvalidInputError, EvaluationError) as error:
                 refused.append((one.project.id, error.reason))
     if job.dry_run:
@@ -139,7 +144,8 @@ def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
     with database.write() as connection:
         unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
         try:
-            fired = unit.reevaluate(key, job.as_of).events
+            at = instant_of(job.as_of, projects.read(connection, key).project.calendar)
+            fired = unit.reevaluate(key, at).events
         except LookupError:
             return ChunkReport(0, ())
         except (InvalidInputError, EvaluationError) as error:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from chainbell.engine.changes.unit_of_work import MOST_AHEAD
 from chainbell.engine.core import Core
-from chainbell.engine.documents.fields import checked_id, checked_instant
+from chainbell.engine.documents.fields import checked_id, checked_moment
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
 from chainbell.engine.portfolio import erasure
@@ -14,9 +14,19 @@ from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Jo
 from chainbell.engine.portfolio.batch import run as run_batch
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId
-from chainbell.storage import Webhook, outbox
+from chainbell.storage import Webhook, existing, outbox
 from chainbell.storage import projects as store
 from chainbell.storage import webhooks as registrations
+
+WIDEST_ZONE = timedelta(hours=36)
+"""How long after 00:00 UTC a date may still open somewhere."""
+
+
+def _latest(moment: date) -> datetime:
+    """The instant, or one that is not before the opening of the date in any time zone."""
+    if isinstance(moment, datetime):
+        return moment
+    return datetime.combine(moment, time(), UTC) + WIDEST_ZONE
 
 
 class Portfolio:
@@ -27,7 +37,7 @@ class Portfolio:
 
     def reevaluate(
         self,
-        as_of: datetime | None = None,
+        as_of: date | None = None,
         *,
         accounts: Sequence[HostId] | None = None,
         projects: Sequence[HostId] | None = None,
@@ -36,15 +46,16 @@ class Portfolio:
         dry_run: bool = False,
         on_chunk: Callable[[ChunkReport], None] = lambda report: None,
     ) -> BatchReport:
-        """Lets time pass for all Active projects, or those named: as of now, or of an instant.
+        """Lets time pass for all Active projects, or those named: as of now, of an instant, or of a date.
 
-        An instant more than a day ahead of the clock is a dry run: what would fire is told, nothing is kept.
+        A date is each project's opening on that day, in its own time zone. An instant more than a day ahead of the
+        clock is a dry run: what would fire is told, nothing is kept.
 
         `workers` are processes on this machine, `dask` is the address of a cluster (PostgreSQL only). Projects already
         evaluated at that instant are left out, so a second run adds nothing. `on_chunk` hears of each chunk written.
         Raises InvalidInputError naming the argument.
         """
-        at = self._core.now() if as_of is None else checked_instant(as_of, "asOf")
+        at = self._core.now() if as_of is None else checked_moment(as_of, "asOf")
         for field, ids in (("accounts", accounts), ("projects", projects)):
             for given in ids or ():
                 checked_id(given, field)
@@ -55,7 +66,7 @@ class Portfolio:
         if self._core.database.is_sqlite and dask:
             raise InvalidInputError("dask", "a cluster needs PostgreSQL: a SQLite file belongs to one machine")
         now = self._core.now()
-        dry_run = dry_run or at > now + MOST_AHEAD
+        dry_run = dry_run or _latest(at) > now + (MOST_AHEAD if isinstance(at, datetime) else MOST_AHEAD + WIDEST_ZONE)
         job = Job(self._core.database.url.render_as_string(hide_password=False), at, self._core.rules, now, dry_run)
         if workers == 1 and dask is None:
             job = replace(job, database=self._core.database)
@@ -70,23 +81,33 @@ class Portfolio:
         return run_batch(job, self._chunks(at, accounts, projects), announce, workers=workers, dask=dask)
 
     def count_to_reevaluate(
-        self, as_of: datetime, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
+        self, as_of: date, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
     ) -> int:
         """How many projects `reevaluate` would look at."""
         with self._core.database.read() as connection:
-            return store.count_to_evaluate(connection, as_of, accounts, projects)
+            return store.count_to_evaluate(connection, _latest(as_of), accounts, projects)
 
     def _chunks(
-        self, as_of: datetime, accounts: Sequence[HostId] | None, project_ids: Sequence[HostId] | None
+        self, as_of: date, accounts: Sequence[HostId] | None, project_ids: Sequence[HostId] | None
     ) -> Iterator[list[int]]:
         last = -1
         while True:
             with self._core.database.read() as connection:
-                keys = store.keys_to_evaluate(connection, as_of, last, CHUNK, accounts, project_ids)
+                keys = store.keys_to_evaluate(connection, _latest(as_of), last, CHUNK, accounts, project_ids)
             if not keys:
                 return
             yield keys
             last = keys[-1]
+
+    def existing_projects(self, ids: Sequence[HostId], *, account: HostId | None = None) -> list[HostId]:
+        """Those of the ids that some project has, of one account or of all, in the order given."""
+        with self._core.database.read() as connection:
+            return existing.existing_projects(connection, ids, account)
+
+    def existing_accounts(self, ids: Sequence[HostId]) -> list[HostId]:
+        """Those of the ids that some account with a project, a webhook or a token has, in the order given."""
+        with self._core.database.read() as connection:
+            return existing.existing_accounts(connection, ids)
 
     def accounts(self, *, but: Collection[HostId] = ()) -> list[HostId]:
         """The accounts that have projects, those in `but` left out."""

@@ -1,16 +1,15 @@
 """Reading: events, state, baselines."""
 
-from datetime import datetime
+from datetime import date
 
 from sqlalchemy import Connection
 
 from chainbell.engine.core import Core
-from chainbell.engine.documents.fields import checked_id, checked_instant
+from chainbell.engine.documents.fields import checked_id, checked_moment, instant_of
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.reading.baselines import Baseline, baselines_of
 from chainbell.engine.reading.report import FeverPoint, ProjectReport, report
 from chainbell.rules import CalendarRangeError, Event, HostId
-from chainbell.rules.ids import decode_host_id
 from chainbell.storage import (
     AmbiguousProjectError,
     events,
@@ -49,15 +48,18 @@ class Reading:
             raise NotFoundError("event", f"there is no event {event_id!r}")
         return found
 
-    def status(self, project: HostId, *, account: HostId | None = None, as_of: datetime | None = None) -> ProjectReport:
-        """The state of a project at `as_of`; by default at its last evaluation, before any at its start."""
+    def status(self, project: HostId, *, account: HostId | None = None, as_of: date | None = None) -> ProjectReport:
+        """The state of a project at an instant, or at the opening of a date in its own time zone.
+
+        By default at its last evaluation, before any at its start.
+        """
         with self._core.database.read() as connection:
             key = self._project_key(connection, project, account)
             stored = store.read(connection, key).project
             trail = tuple(FeverPoint(**point) for point in history.fever_points(connection, key))
         at = stored.evaluated_at or stored.calendar.opening(stored.start_date)
         if as_of is not None:
-            at = checked_instant(as_of, "asOf")
+            at = instant_of(checked_moment(as_of, "asOf"), stored.calendar)
         try:
             return report(stored, at, trail)
         except (CalendarRangeError, OverflowError) as error:
@@ -87,15 +89,3 @@ class Reading:
         if located is None:
             raise NotFoundError("projectId", f"there is no project {project!r}")
         return located.key
-
-    def resolve_project_id(self, text: str) -> HostId:
-        """A project id as typed by a person: the integer if it is one and such a project exists, else the string."""
-        candidates: list[HostId] = [checked_id(one, "projectId") for one in (decode_host_id(text), text)]
-        with self._core.database.read() as connection:
-            for candidate in candidates:
-                try:
-                    if store.locate(connection, candidate, None) is not None:
-                        return candidate
-                except AmbiguousProjectError:
-                    return candidate
-        raise InvalidInputError("projectId", f"there is no project {text!r}")

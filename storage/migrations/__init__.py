@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
+from chainbell.rules.errors import FieldError
 from chainbell.storage.metadata import METADATA, PREFIX, SCHEMA
 
 HEAD = "0005"
@@ -19,8 +20,11 @@ FIRST = "0001"
 """The revision of databases from before revisions were kept."""
 
 
-class RevisionError(Exception):
-    """The database has another revision than this chainbell needs; the message says what to do."""
+class RevisionError(FieldError):
+    """The database has another revision than this chainbell needs; the reason says what to do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("database", reason)
 
 
 def revision_of(connection: Connection) -> str | None:

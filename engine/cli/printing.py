@@ -1,0 +1,81 @@
+"""How results are printed: no control character of a name reaches the terminal."""
+
+import json
+import re
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from chainbell.engine.errors import ChainbellError, StorageError
+from chainbell.rules import Event
+from chainbell.rules.payload import wire_instant
+
+console = Console(highlight=False)
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Control characters of C0, DEL and C1, line separators, and what turns the direction of writing."""
+_UNSAFE_IN_JSON = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", ""))
+
+
+def plain(value: object) -> str:
+    """The text of a value with control characters spelt out: `\\x1b`, `\\u202e`."""
+    return _UNSAFE.sub(lambda match: _spelt(match.group(), wide="\\u{:04x}", narrow="\\x{:02x}"), str(value))
+
+
+def marked(value: object) -> str:
+    """The same, for rich: what looks like markup is text."""
+    return escape(plain(value))
+
+
+def _spelt(character: str, *, wide: str, narrow: str) -> str:
+    return (narrow if ord(character) < 256 else wide).format(ord(character))
+
+
+def say(*values: object) -> None:
+    """One line on standard output."""
+    print(*map(plain, values))
+
+
+def warn(text: str) -> None:
+    """One line on standard error, as chainbell's own."""
+    print(f"chainbell: {plain(text)}", file=sys.stderr, flush=True)
+
+
+def json_text(value: Any) -> str:
+    """JSON on one line, with characters escaped that a terminal would obey."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def print_json(value: Any) -> None:
+    """One line, written at once: what is printed has been committed."""
+    print(json_text(value), flush=True)
+
+
+def new_table(*headings: str, names: str = "name") -> Table:
+    """A table without lines; the columns of ids and names may fold, the others stay on one line."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading not in ("task", names), min_width=14 if heading == names else None)
+    return table
+
+
+def event_line(event: Event) -> dict[str, Any]:
+    """One event as `simulate --json`, `apply` and `events list --json` print it."""
+    return {
+        "event": event.name,
+        "timestamp": wire_instant(event.occurred_at),
+        "projectId": event.project_id,
+        "taskId": event.task_id,
+        "data": dict(event.data),
+    }
+
+
+def refusal(error: Exception) -> int | None:
+    """Says what was refused and returns the exit status; None for an error that nobody foresaw."""
+    if not isinstance(error, ChainbellError):
+        return None
+    warn(str(error))
+    return 1 if isinstance(error, StorageError) else 2
