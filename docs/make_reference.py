@@ -136,7 +136,15 @@ def _kind_name(kind: Any) -> str:
 def cli_page() -> str:
     """Every command with its arguments and options."""
     lines = [MADE, "# Command line", "", "Global options may stand anywhere in a command. A command exits with 0 for"]
-    lines += ["success, 1 where an expectation fails or storage is not there, and 2 for bad input.", ""]
+    lines += [
+        "success, 1 where an expectation fails or storage is not there, and 2 for bad input; a command that is refused",
+        "leaves no database behind. `python -m chainbell.engine` is the same program.",
+        "",
+        "A date means one instant for every command: the opening of that day on the project's calendar, in its own time",
+        "zone. An instant is written with its offset, `2025-02-20T09:00Z`. An id is matched to what exists, an integer",
+        "or a string; where both exist, `int:7` and `str:7` say which.",
+        "",
+    ]
 
     def walk(command: Any, name: str) -> None:
         children = {child: loaded(child) for child in COMMANDS} if command is top else getattr(command, "commands", {})
