@@ -108,6 +108,7 @@ def _project_id(database: Database, key: int) -> HostId:
 def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
     refused: list[tuple[HostId, str]] = []
     fired: list[Event] = []
+    ahead = 0
     with database.read() as connection:
         stored = projects.read_many(connection, keys, history.last_points(connection, keys))
         unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
@@ -116,13 +117,14 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
         for one in stored:
             at = instant_of(job.as_of, one.project.calendar)
             if one.project.evaluated_at is not None and one.project.evaluated_at >= at:
-                continue  # a date opens at different instants in different zones
+                ahead += 1  # a date opens at different instants in different zones
+                continue
             try:
                 fired += unit.reevaluate(one.key, at).events
             except (InvalidInputError, EvaluationError) as error:
                 refused.append((one.project.id, error.reason))
     if job.dry_run:
-        return ChunkReport(len(stored), tuple(fired), tuple(refused))
+        return ChunkReport(len(stored) - ahead, tuple(fired), tuple(refused))
     with database.write() as connection:
         current = projects.versions(connection, keys, lock=True)
         changed = unit.forget_changed(current)
@@ -136,7 +138,7 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
             continue
         fired += alone.events
         refused += alone.refused
-    return ChunkReport(len(stored), tuple(fired), tuple(refused))
+    return ChunkReport(len(stored) - ahead, tuple(fired), tuple(refused))
 
 
 def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
