@@ -21,7 +21,7 @@ from chainbell.delivery.ledger import Ledger, Result, Wanted, with_newest_fences
 from chainbell.delivery.sending import Sender
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
 from chainbell.delivery.slots import Held, Slots
-from chainbell.storage import Attempt, Database, KeyRing, NewDelivery, Settlement, Webhook, is_passing, outbox
+from chainbell.storage import Attempt, Database, DeliveryState, KeyRing, NewDelivery, Settlement, Webhook, is_passing
 
 GATHER_SECONDS = 0.1
 """How long attempts that have ended wait at most for others to be recorded with."""
@@ -130,8 +130,8 @@ class Dispatcher:
         claim, webhook = await asyncio.to_thread(self._ledger.keep_and_claim, delivery)
         async with self._sender.open_client() as client:
             settlement, _ = await self._sender.send(client, claim, webhook)
-        if settlement.state == outbox.PENDING:
-            settlement = replace(settlement, state=outbox.FAILED, next_attempt_at=None)
+        if settlement.state is DeliveryState.PENDING:
+            settlement = replace(settlement, state=DeliveryState.FAILED, next_attempt_at=None)
         results, _, _ = await asyncio.to_thread(self._ledger.exchange, [settlement], Wanted())
         self._tell([settlement], results)
         return settlement.attempt

@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from chainbell.delivery.settings import Clock, DeliverySettings
-from chainbell.storage import Claim, Database, NewDelivery, Settlement, Webhook, claiming, outbox, settling
+from chainbell.storage import (
+    Claim,
+    Database,
+    DeliveryState,
+    NewDelivery,
+    Settlement,
+    Webhook,
+    claiming,
+    outbox,
+    settling,
+)
 from chainbell.storage.webhooks import find_webhook, find_webhooks
 
 
@@ -90,7 +100,7 @@ class Ledger:
         results = []
         for settlement, is_recorded in zip(settlements, recorded, strict=True):
             deactivation = settlement.deactivation if is_recorded and settlement.deactivate_webhook else None
-            if is_recorded and settlement.state == outbox.FAILED and deactivation is None:
+            if is_recorded and settlement.state is DeliveryState.FAILED and deactivation is None:
                 since = settlement.started_at - self._settings.give_up_after
                 if settling.deactivate_failing(connection, settlement.claim.webhook_id, since, reason):
                     deactivation = reason

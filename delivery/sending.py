@@ -12,9 +12,13 @@ from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.retry import Next, Outcome, is_struggling, judge
 from chainbell.delivery.settings import Clock, DeliverySettings
 from chainbell.delivery.signature import signed_headers
-from chainbell.storage import Claim, KeyRing, Settlement, Webhook, outbox
+from chainbell.storage import Claim, DeliveryState, KeyRing, Settlement, Webhook
 
-_STATES = {Next.DELIVERED: outbox.DELIVERED, Next.RETRY: outbox.PENDING, Next.FAILED: outbox.FAILED}
+_STATES = {
+    Next.DELIVERED: DeliveryState.DELIVERED,
+    Next.RETRY: DeliveryState.PENDING,
+    Next.FAILED: DeliveryState.FAILED,
+}
 
 
 class Sender:

@@ -140,9 +140,9 @@ def cli_page() -> str:
         "success, 1 where an expectation fails or storage is not there, and 2 for bad input; a command that is refused",
         "leaves no database behind. `python -m chainbell.engine` is the same program.",
         "",
-        "A date means one instant for every command: the opening of that day on the project's calendar, in its own time",
-        "zone. An instant is written with its offset, `2025-02-20T09:00Z`. An id is matched to what exists, an integer",
-        "or a string; where both exist, `int:7` and `str:7` say which.",
+        "A date means one instant for every command: the opening of that day on the project's calendar, in its own",
+        "time zone. An instant is written with its offset, `2025-02-20T09:00Z`. An id is matched to what exists, an",
+        "integer or a string; where both exist, `int:7` and `str:7` say which.",
         "",
     ]
 

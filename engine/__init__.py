@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chainbell.engine.documents.change import read_change
+    from chainbell.engine.documents.change_types import (
+        ChangeFields,
+        ClockFields,
+        MilestoneCompleteFields,
+        PlanFields,
+        ProjectUpdateFields,
+        TaskUpdateFields,
+    )
     from chainbell.engine.documents.plan import read_plan
     from chainbell.engine.engine import Engine, Outcome
     from chainbell.engine.errors import (
@@ -23,12 +31,21 @@ if TYPE_CHECKING:
     from chainbell.engine.logs import configure_logging
     from chainbell.engine.portfolio.batch import BatchReport
     from chainbell.engine.portfolio.erasure import Retention
+    from chainbell.engine.portfolio.portfolio import Statistics
     from chainbell.engine.reading.report import ProjectReport
     from chainbell.engine.running.dispatching import run_dispatcher
     from chainbell.engine.running.housekeeping import Housekeeping
 
 _PLACES = {
     "documents.change": ("read_change",),
+    "documents.change_types": (
+        "ChangeFields",
+        "ClockFields",
+        "MilestoneCompleteFields",
+        "PlanFields",
+        "ProjectUpdateFields",
+        "TaskUpdateFields",
+    ),
     "documents.plan": ("read_plan",),
     "engine": ("Engine", "Outcome"),
     "errors": (
@@ -43,6 +60,7 @@ _PLACES = {
     "logs": ("configure_logging",),
     "portfolio.batch": ("BatchReport",),
     "portfolio.erasure": ("Retention",),
+    "portfolio.portfolio": ("Statistics",),
     "reading.report": ("ProjectReport",),
     "running.dispatching": ("run_dispatcher",),
     "running.housekeeping": ("Housekeeping",),
@@ -61,17 +79,24 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "BatchReport",
     "ChainbellError",
+    "ChangeFields",
+    "ClockFields",
     "ConflictError",
     "Engine",
     "EvaluationError",
     "Housekeeping",
     "InvalidInputError",
+    "MilestoneCompleteFields",
     "NotFoundError",
     "Outcome",
+    "PlanFields",
     "ProjectReport",
+    "ProjectUpdateFields",
     "Retention",
     "StaleChange",
+    "Statistics",
     "StorageError",
+    "TaskUpdateFields",
     "configure_logging",
     "read_change",
     "read_plan",

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from functools import wraps
 from inspect import signature
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from chainbell.engine.changes.applying import Changes, Document
+from chainbell.engine.changes.applying import Changes, Document, GivenChange
 from chainbell.engine.documents.change import Change, Plan, read_change
 from chainbell.engine.documents.fields import checked_id
 from chainbell.engine.documents.plan import PlanDocument, read_plan
@@ -37,15 +37,15 @@ class AccountView:
             raise InvalidInputError("accountId", "is not this account")
         return self._changes.load(given, at=at)
 
-    def apply_all(self, changes: Iterable[Change | Document]) -> list[Event]:
+    def apply_all(self, changes: Iterable[GivenChange]) -> list[Event]:
         """Applies several changes in one transaction: all of them, or none and the first one's error."""
         return self._changes.apply_all([self._own(change) for change in changes])
 
-    def apply(self, change: Change | Document) -> list[Event]:
+    def apply(self, change: GivenChange) -> list[Event]:
         """Applies one change durably and returns its events."""
         return self.apply_all([change])
 
-    def preview(self, change: Change | Document) -> list[Event]:
+    def preview(self, change: GivenChange) -> list[Event]:
         """What the change would fire; nothing is kept."""
         return self._changes.preview(self._own(change))
 
@@ -71,10 +71,10 @@ class AccountView:
         """The baseline that a project follows, with what it changed."""
         return self._reading.last_baseline(project, account=self.account)
 
-    def _own(self, change: Change | Document) -> Change:
+    def _own(self, change: GivenChange) -> Change:
         """The change as this account's; raises InvalidInputError for one that names another."""
         if isinstance(change, dict):
-            change = self._with_account(change, "accountId")
+            change = self._with_account(cast("Document", change), "accountId")
             if isinstance(change.get("plan"), dict):
                 change = {**change, "plan": self._with_account(change["plan"], "plan.accountId")}
         parsed = read_change(change)

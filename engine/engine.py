@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from chainbell.delivery import Dispatcher
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
 from chainbell.engine.account import AccountView
-from chainbell.engine.changes.applying import Changes, Document, Outcome
+from chainbell.engine.changes.applying import Changes, Document, GivenChange, Outcome
 from chainbell.engine.core import Core, open_core
-from chainbell.engine.documents.change import Change
 from chainbell.engine.documents.plan import PlanDocument
 from chainbell.engine.logs import log, log_fenced, log_settled
 from chainbell.engine.portfolio.batch import BatchReport, ChunkReport
@@ -62,7 +61,7 @@ class Engine:
         """
         return self._changes.load(plan, at=at)
 
-    def apply(self, change: Change | Document, *, session: Session | Connection | None = None) -> list[Event]:
+    def apply(self, change: GivenChange, *, session: Session | Connection | None = None) -> list[Event]:
         """Applies one change durably and returns its events; with a `changeId` seen before, those it brought then.
 
         With a `session` (or a connection) the change joins the host's transaction: nothing is committed here, a
@@ -73,17 +72,15 @@ class Engine:
         """
         return self._changes.apply_all([change], session=session)
 
-    def apply_all(
-        self, changes: Iterable[Change | Document], *, session: Session | Connection | None = None
-    ) -> list[Event]:
+    def apply_all(self, changes: Iterable[GivenChange], *, session: Session | Connection | None = None) -> list[Event]:
         """Applies several changes in one transaction: all of them, or none and the first one's error."""
         return self._changes.apply_all(changes, session=session)
 
-    def apply_each(self, changes: Iterable[Change | Document]) -> list[Outcome]:
+    def apply_each(self, changes: Iterable[GivenChange]) -> list[Outcome]:
         """Applies several changes in one transaction, each by itself: one that is refused keeps none of the others."""
         return self._changes.apply_each(changes)
 
-    def preview(self, change: Change | Document) -> list[Event]:
+    def preview(self, change: GivenChange) -> list[Event]:
         """What the change would fire; nothing is kept. The future may be asked about, too."""
         return self._changes.preview(change)
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from chainbell.rules import Event
-from chainbell.storage import Settlement
+from chainbell.storage import DeliveryState, Settlement
 
 LOGGER = logging.getLogger("chainbell")
 LOGGER.addHandler(logging.NullHandler())
@@ -123,7 +123,7 @@ def log_settled(settlements: Sequence[Settlement]) -> None:
     """One line per recorded attempt; never a header, a body or a secret."""
     bound = log.bind()
     for settlement in settlements:
-        line = bound.info if settlement.state == "delivered" else bound.warning
+        line = bound.info if settlement.state is DeliveryState.DELIVERED else bound.warning
         line(
             "chainbell.delivery_attempted",
             delivery_id=settlement.claim.id,
@@ -133,7 +133,7 @@ def log_settled(settlements: Sequence[Settlement]) -> None:
             attempt=settlement.claim.attempts + 1,
             outcome=str(settlement.outcome),
             http_status=settlement.http_status,
-            state=settlement.state,
+            state=settlement.state.value,
             duration_ms=settlement.duration_ms,
             next_attempt_at=settlement.next_attempt_at.isoformat() if settlement.next_attempt_at else None,
         )

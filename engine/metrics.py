@@ -46,5 +46,5 @@ class Metrics:
         for settlement in settlements:
             status = settlement.http_status
             outcome = str(settlement.outcome) if status is None else f"{status // 100}xx"
-            self._counter(outcome, settlement.state).inc()
+            self._counter(outcome, settlement.state.value).inc()
             self._seconds.observe(settlement.duration_ms / 1000)

@@ -13,7 +13,7 @@ from chainbell.delivery.attempt import trusting
 from chainbell.engine.core import Core
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.rules import Event, FieldError, HostId
-from chainbell.storage import Attempt, NewDelivery, Webhook, outbox, resending
+from chainbell.storage import Attempt, DeliveryState, NewDelivery, Webhook, outbox, resending
 from chainbell.storage import webhooks as store
 
 OVERLAP = timedelta(hours=24)
@@ -165,7 +165,7 @@ class Webhooks:
             raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
         return found
 
-    def backlog(self, account: HostId, webhook_id: str) -> dict[str, int]:
+    def backlog(self, account: HostId, webhook_id: str) -> dict[DeliveryState, int]:
         """How many deliveries of one webhook are pending, failed, expired."""
         self.get(account, webhook_id)
         with self._core.database.read() as connection:

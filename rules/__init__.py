@@ -14,13 +14,27 @@ from chainbell.rules.errors import (
     ZonePolicyError,
 )
 from chainbell.rules.evaluate import Evaluation, Event, evaluate
-from chainbell.rules.events import CATALOGUE
+from chainbell.rules.events import (
+    CATALOGUE,
+    EventName,
+    MilestoneAchieved,
+    ProjectEarlyWarning,
+    ProjectFrozen,
+    ProjectStarted,
+    ProjectStatusChanged,
+    TaskCompleted,
+    TaskDurationChanged,
+    TaskReady,
+    TaskRed,
+    TaskStatusChanged,
+)
 from chainbell.rules.ids import HostId
 from chainbell.rules.model import (
     Buffer,
     Chain,
     ChainKind,
     Deliverable,
+    FeverPoint,
     Latch,
     Link,
     LinkType,
@@ -37,6 +51,7 @@ from chainbell.rules.model import (
     TaskStatus,
 )
 from chainbell.rules.network import compile_network
+from chainbell.rules.payload import MalformedPayloadError
 from chainbell.rules.progress import report_milestone, report_project, report_task
 from chainbell.rules.transition import Cause, Decision, Firing, Rearm, Rule, Transition
 from chainbell.rules.zones import Zone, ZonePolicy
@@ -55,6 +70,8 @@ __all__ = [
     "Deliverable",
     "Evaluation",
     "Event",
+    "EventName",
+    "FeverPoint",
     "FieldError",
     "Firing",
     "HostId",
@@ -62,15 +79,21 @@ __all__ = [
     "LevellingError",
     "Link",
     "LinkType",
+    "MalformedPayloadError",
     "Measure",
     "Milestone",
+    "MilestoneAchieved",
     "Network",
     "NetworkError",
     "Options",
     "Person",
     "PlanError",
     "Project",
+    "ProjectEarlyWarning",
+    "ProjectFrozen",
+    "ProjectStarted",
     "ProjectStatus",
+    "ProjectStatusChanged",
     "Readiness",
     "Rearm",
     "RemainingFrom",
@@ -78,7 +101,12 @@ __all__ = [
     "Rule",
     "StaleReportError",
     "Task",
+    "TaskCompleted",
+    "TaskDurationChanged",
+    "TaskReady",
+    "TaskRed",
     "TaskStatus",
+    "TaskStatusChanged",
     "Transition",
     "Zone",
     "ZonePolicy",

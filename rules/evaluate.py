@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from chainbell.rules.assessment import Assessment
 from chainbell.rules.events import CATALOGUE
 from chainbell.rules.ids import HostId, id_order
 from chainbell.rules.model import Latch, LatchKey, Project, ProjectStatus
-from chainbell.rules.payload import wire
+from chainbell.rules.payload import unwire, wire
 from chainbell.rules.transition import Cause, Firing, Rule, Transition
 
+P = TypeVar("P")
 EVENTS = UUID("6f0f7c1e-2d0b-5c5e-9a43-7d1f0e9b8c21")
 """The namespace of event ids."""
 
@@ -38,6 +39,11 @@ class Event:
     @property
     def task_id(self) -> HostId | None:
         return self.subject_id if self.name.startswith("task.") else None
+
+    def payload(self, kind: type[P]) -> P:
+        """`data` as the payload class of its rule, such as `TaskRed`; raises MalformedPayloadError for another's."""
+        value: P = unwire(kind, dict(self.data))
+        return value
 
 
 @dataclass(frozen=True, slots=True)

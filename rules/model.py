@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from chainbell.rules.calendar import Calendar
 from chainbell.rules.ids import HostId
-from chainbell.rules.zones import STATIC, ZonePolicy
+from chainbell.rules.zones import STATIC, Zone, ZonePolicy
 
 
 class ProjectStatus(StrEnum):
@@ -203,6 +203,30 @@ class Latch:
 
 LatchKey = tuple[str, HostId]
 """Event name and the id of its subject."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeverPoint:
+    """A point of a fever chart's trail: percent of the chain done, percent of the buffer consumed.
+
+    `at` is the instant at which the project was evaluated, `recorded_at` when it was told (None in databases from
+    before that was kept).
+    """
+
+    at: datetime
+    recorded_at: datetime | None
+    baseline: int
+    completion: float
+    consumption: float
+    zone: Zone
+
+    def stands_at(self, other: "FeverPoint | None") -> bool:
+        """Whether the other point is at the same place of the same baseline, whenever that was."""
+        return other is not None and self._place == other._place
+
+    @property
+    def _place(self) -> tuple[int, float, float, Zone]:
+        return self.baseline, self.completion, self.consumption, self.zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from chainbell.storage.database import Database, DatabaseUrlError
 from chainbell.storage.errors import ConflictError, StorageError, is_passing
-from chainbell.storage.history import FeverPoint
 from chainbell.storage.metadata import METADATA
-from chainbell.storage.outbox import Attempt, Claim, NewDelivery, Settlement
+from chainbell.storage.outbox import Attempt, Claim, DeliveryState, NewDelivery, Settlement
 from chainbell.storage.projects import AmbiguousProjectError, Located, StoredProject
 from chainbell.storage.saving import VersionConflictError
 from chainbell.storage.secrets import KeyRing, KeyRingError, generate_key, key_file_beside
@@ -18,7 +17,7 @@ __all__ = [
     "ConflictError",
     "Database",
     "DatabaseUrlError",
-    "FeverPoint",
+    "DeliveryState",
     "KeyRing",
     "KeyRingError",
     "Located",

@@ -6,23 +6,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
-from chainbell.rules import Assessment, Project
+from chainbell.rules import Assessment, FeverPoint, Project, Zone
 from chainbell.storage.tables import BaselineRow, FeverPointRow, table
 
 FEVER_POINTS, BASELINES = table(FeverPointRow), table(BaselineRow)
 
 
-class FeverPoint(NamedTuple):
-    """A point of the fever chart; percentages."""
-
-    baseline: int
-    completion: float
-    consumption: float
-    zone: str
-
-
+POINT = ("at", "recorded_at", "baseline", "completion", "consumption", "zone")
 _LAST_POINT = (
-    select(*(FEVER_POINTS.c[name] for name in FeverPoint._fields))
+    select(*(FEVER_POINTS.c[name] for name in POINT))
     .where(FEVER_POINTS.c.project_key == bindparam("key"))
     .order_by(FEVER_POINTS.c.key.desc())
     .limit(1)
@@ -60,24 +52,29 @@ def baselines(connection: Connection, key: int, *, newest: int | None = None) ->
     return [KeptBaseline(*row) for row in connection.execute(query)][::-1]
 
 
-def fever_point(project: Project, seen: Assessment) -> FeverPoint:
-    """Where the project stands on its fever chart."""
-    return FeverPoint(project.baseline, seen.completion, seen.project.consumption, seen.zone.value)
+def fever_point(project: Project, seen: Assessment, at: datetime, recorded_at: datetime) -> FeverPoint:
+    """Where the project stands on its fever chart at an instant."""
+    return FeverPoint(
+        at=at,
+        recorded_at=recorded_at,
+        baseline=project.baseline,
+        completion=seen.completion,
+        consumption=seen.project.consumption,
+        zone=seen.zone,
+    )
 
 
-def add_fever_points(
-    connection: Connection, key: int, recorded_at: datetime, points: Sequence[tuple[datetime, FeverPoint]]
-) -> None:
-    """Keeps points of the chart, told at the instant `recorded_at`; the caller leaves out those that did not move."""
+def add_fever_points(connection: Connection, key: int, points: Sequence[FeverPoint]) -> None:
+    """Keeps points of the chart; the caller leaves out those that did not move."""
     if points:
-        rows = [{"project_key": key, "at": at, "recorded_at": recorded_at, **p._asdict()} for at, p in points]
-        connection.execute(insert(FEVER_POINTS), rows)
+        rows = [{"project_key": key, **{name: getattr(point, name) for name in POINT}} for point in points]
+        connection.execute(insert(FEVER_POINTS), [{**row, "zone": str(row["zone"].value)} for row in rows])
 
 
 def last_point(connection: Connection, key: int) -> FeverPoint | None:
     """The newest point of a project's fever chart."""
-    point = connection.execute(_LAST_POINT, {"key": key}).first()
-    return None if point is None else FeverPoint(*point)
+    row = connection.execute(_LAST_POINT, {"key": key}).first()
+    return None if row is None else _point(row)
 
 
 def last_points(connection: Connection, keys: Sequence[int]) -> dict[int, FeverPoint]:
@@ -87,15 +84,26 @@ def last_points(connection: Connection, keys: Sequence[int]) -> dict[int, FeverP
         .where(FEVER_POINTS.c.project_key.in_(keys))
         .group_by(FEVER_POINTS.c.project_key)
     )
-    columns = (FEVER_POINTS.c[name] for name in ("project_key", *FeverPoint._fields))
+    columns = (FEVER_POINTS.c[name] for name in ("project_key", *POINT))
     rows = connection.execute(select(*columns).where(FEVER_POINTS.c.key.in_(newest)))
-    return {key: FeverPoint(*point) for key, *point in rows}
+    return {key: _point(point) for key, *point in rows}
 
 
-def fever_points(connection: Connection, key: int) -> list[dict[str, Any]]:
-    """The fever chart's trail in order of `at`: when each point was recorded, baseline, completion and consumption in
-    percent, zone."""
-    columns = [FEVER_POINTS.c[name] for name in ("at", "recorded_at", "baseline", "completion", "consumption", "zone")]
+def fever_points(connection: Connection, key: int) -> tuple[FeverPoint, ...]:
+    """The fever chart's trail in the order of `at`."""
+    columns = (FEVER_POINTS.c[name] for name in POINT)
     in_order = (FEVER_POINTS.c.at, FEVER_POINTS.c.key)
     rows = connection.execute(select(*columns).where(FEVER_POINTS.c.project_key == key).order_by(*in_order))
-    return [dict(row) for row in rows.mappings()]
+    return tuple(_point(row) for row in rows)
+
+
+def _point(row: Sequence[Any]) -> FeverPoint:
+    at, recorded_at, baseline, completion, consumption, zone = row
+    return FeverPoint(
+        at=at,
+        recorded_at=recorded_at,
+        baseline=baseline,
+        completion=completion,
+        consumption=consumption,
+        zone=Zone(zone),
+    )

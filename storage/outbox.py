@@ -7,6 +7,7 @@ by its state and lease, never by tailing ids.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, literal_column, select, union_all
@@ -16,10 +17,19 @@ from chainbell.storage.tables import DeliveryRow, WebhookRow, table
 
 DELIVERIES, WEBHOOKS = table(DeliveryRow), table(WebhookRow)
 
-PENDING, DELIVERED, FAILED, EXPIRED = "pending", "delivered", "failed", "expired"
 
-IS_PENDING = DELIVERIES.c.state == literal_column(f"'{PENDING}'")
-IS_LOST = DELIVERIES.c.state.in_([literal_column(f"'{FAILED}'"), literal_column(f"'{EXPIRED}'")])
+class DeliveryState(StrEnum):
+    """Where a delivery stands: to be tried (again), taken by the endpoint, given up, held for too long."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+IS_PENDING = DELIVERIES.c.state == literal_column(f"'{DeliveryState.PENDING}'")
+LOST = (DeliveryState.FAILED, DeliveryState.EXPIRED)
+IS_LOST = DELIVERIES.c.state.in_([literal_column(f"'{state}'") for state in LOST])
 """Literals, so that the databases see that the partial indexes answer."""
 
 
@@ -58,7 +68,7 @@ class Settlement:
     """What one attempt came to: its log row, the delivery's next state, and when it is due again if it is pending."""
 
     claim: Claim
-    state: str
+    state: DeliveryState
     started_at: datetime
     duration_ms: int
     outcome: str
@@ -118,7 +128,7 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
             "event_id": delivery.event_id,
             "event": delivery.event,
             "body": delivery.body,
-            "state": PENDING,
+            "state": DeliveryState.PENDING.value,
             "attempts": 0,
             "next_attempt_at": now,
             "lease_until": None,
@@ -180,22 +190,22 @@ def has_leases(connection: Connection, now: datetime) -> bool:
     return connection.execute(leased.limit(1)).first() is not None
 
 
-def backlog(connection: Connection, webhook_id: str) -> dict[str, int]:
+def backlog(connection: Connection, webhook_id: str) -> dict[DeliveryState, int]:
     """How many deliveries of one webhook wait, have failed, have expired."""
     counted = func.count().label("count")
-    counts = {PENDING: 0, FAILED: 0, EXPIRED: 0}
+    counts = {DeliveryState.PENDING: 0, DeliveryState.FAILED: 0, DeliveryState.EXPIRED: 0}
     for condition in (IS_PENDING, IS_LOST):
         query = select(DELIVERIES.c.state, counted).where(DELIVERIES.c.webhook_id == webhook_id, condition)
-        counts |= {row[0]: row[1] for row in connection.execute(query.group_by(DELIVERIES.c.state))}
+        counts |= {DeliveryState(row[0]): row[1] for row in connection.execute(query.group_by(DELIVERIES.c.state))}
     return counts
 
 
-def count_by_state(connection: Connection) -> dict[str, int]:
+def count_by_state(connection: Connection) -> dict[DeliveryState, int]:
     """How many deliveries there are of each state; those that are delivered are never gone through one by one."""
     counted = func.count().label("count")
     pending = connection.scalar(select(counted).select_from(DELIVERIES).where(IS_PENDING)) or 0
     lost = select(DELIVERIES.c.state, counted).where(IS_LOST).group_by(DELIVERIES.c.state)
-    counts: dict[str, int] = {PENDING: pending, **{row[0]: row[1] for row in connection.execute(lost)}}
+    counts = {DeliveryState.PENDING: pending, **{DeliveryState(row[0]): row[1] for row in connection.execute(lost)}}
     total = connection.scalar(select(counted).select_from(DELIVERIES)) or 0
-    counts[DELIVERED] = total - sum(counts.values())
-    return {state: count for state, count in counts.items() if count}
+    counts[DeliveryState.DELIVERED] = total - sum(counts.values())
+    return {state: counts.get(state, 0) for state in DeliveryState}

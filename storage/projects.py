@@ -16,6 +16,7 @@ from chainbell.rules import (
     Buffer,
     Chain,
     ChainKind,
+    FeverPoint,
     HostId,
     Latch,
     Measure,
@@ -26,7 +27,7 @@ from chainbell.rules import (
 )
 from chainbell.rules.errors import EvaluationError
 from chainbell.rules.ids import encode_host_id
-from chainbell.storage.history import FeverPoint, last_point
+from chainbell.storage.history import last_point
 from chainbell.storage.lists import among
 from chainbell.storage.mapping import (
     calendar_from,
@@ -179,10 +180,11 @@ def accounts(connection: Connection) -> list[HostId]:
     return list(connection.scalars(select(PROJECTS.c.account_id).distinct().order_by(PROJECTS.c.account_id)))
 
 
-def count_by_status(connection: Connection) -> dict[str, int]:
+def count_by_status(connection: Connection) -> dict[ProjectStatus, int]:
     """How many projects there are of each status."""
     rows = connection.execute(select(PROJECTS.c.status, func.count()).group_by(PROJECTS.c.status))
-    return {row.status: row[1] for row in rows}
+    counts = {row.status: row[1] for row in rows}
+    return {status: counts.get(status.value, 0) for status in ProjectStatus}
 
 
 def id_of(connection: Connection, key: int) -> HostId:

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, and_, select, update
 
 from chainbell.storage.notifications import notify
-from chainbell.storage.outbox import DELIVERIES, EXPIRED, IS_LOST, IS_PENDING, PENDING, WEBHOOKS
+from chainbell.storage.outbox import DELIVERIES, IS_LOST, IS_PENDING, WEBHOOKS, DeliveryState
 
 D = DELIVERIES.c
 
 
 def send_again(connection: Connection, webhook_id: str, delivery_id: str, now: datetime) -> bool:
     """Makes a finished delivery due now, with a new series of tries; False if it is not there or still pending."""
-    same = and_(D.id == delivery_id, D.webhook_id == webhook_id, D.state != PENDING)
+    same = and_(D.id == delivery_id, D.webhook_id == webhook_id, D.state != DeliveryState.PENDING.value)
     is_there = connection.execute(update(DELIVERIES).where(same).values(_again(now))).rowcount == 1
     notify(connection)
     return is_there
@@ -37,7 +37,7 @@ def recover(connection: Connection, webhook_id: str, since: datetime, now: datet
 
 def _again(now: datetime) -> dict[str, Any]:
     return {
-        "state": PENDING,
+        "state": DeliveryState.PENDING.value,
         "next_attempt_at": now,
         "lease_until": None,
         "finished_at": None,
@@ -60,5 +60,5 @@ def expire_held(connection: Connection, before: datetime, now: datetime, limit: 
     found = connection.execute(held).all()
     if found:
         gone = update(DELIVERIES).where(D.id.in_([row.id for row in found]), IS_PENDING)
-        connection.execute(gone.values(state=EXPIRED, finished_at=now, lease_until=None))
+        connection.execute(gone.values(state=DeliveryState.EXPIRED.value, finished_at=now, lease_until=None))
     return Counter(row.webhook_id for row in found)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, delete, func, select, tuple_, update
 
 from chainbell.rules import HostId
-from chainbell.storage.outbox import PENDING
+from chainbell.storage.outbox import DeliveryState
 from chainbell.storage.tables import (
     AttemptRow,
     BaselineRow,
@@ -43,7 +43,7 @@ def expire(connection: Connection, before: dict[str, datetime], limit: int) -> i
     newest = select(func.max(FEVER_POINTS.c.key)).group_by(FEVER_POINTS.c.project_key)
     old = {
         "attempts": (ATTEMPTS, ATTEMPTS.c.started_at, None),
-        "deliveries": (DELIVERIES, DELIVERIES.c.finished_at, DELIVERIES.c.state != PENDING),
+        "deliveries": (DELIVERIES, DELIVERIES.c.finished_at, DELIVERIES.c.state != DeliveryState.PENDING.value),
         "events": (EVENTS, EVENTS.c.occurred_at, None),
         "fever_points": (FEVER_POINTS, FEVER_POINTS.c.key, None),
     }

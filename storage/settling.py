@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Update, and_, bindparam, case, func, insert, select, update
 
 from chainbell.storage.lists import AtOnce, among, document, given_rows
-from chainbell.storage.outbox import DELIVERED, DELIVERIES, IS_PENDING, PENDING, WEBHOOKS, Settlement
+from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS, DeliveryState, Settlement
 from chainbell.storage.tables import AttemptRow, table
 
 ATTEMPTS = table(AttemptRow)
@@ -98,11 +98,11 @@ _COUNT = (
 
 def _next_state(settlement: Settlement) -> tuple[Any, ...]:
     """The values of `_STATE`."""
-    is_pending = settlement.state == PENDING
+    is_pending = settlement.state is DeliveryState.PENDING
     return (
         settlement.claim.id,
         settlement.claim.fence,
-        settlement.state,
+        settlement.state.value,
         settlement.claim.attempts + 1,
         settlement.next_attempt_at or settlement.started_at,
         None if is_pending else settlement.started_at,
@@ -128,7 +128,7 @@ def _log_row(settlement: Settlement) -> tuple[Any, ...]:
 
 def _counters(webhook_id: str, settled: Sequence[Settlement]) -> dict[str, Any]:
     """What one webhook's counters gain; it is failing since the first failure after its last success."""
-    successes = [number for number, settlement in enumerate(settled) if settlement.state == DELIVERED]
+    successes = [number for number, settlement in enumerate(settled) if settlement.state is DeliveryState.DELIVERED]
     since_last = settled[successes[-1] + 1 :] if successes else settled
     return {
         "of": webhook_id,

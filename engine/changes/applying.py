@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from chainbell.engine.changes.unit_of_work import Applied, UnitOfWork
 from chainbell.engine.core import Core
 from chainbell.engine.documents.change import Change, Plan, dated, read_change
+from chainbell.engine.documents.change_types import ChangeFields
 from chainbell.engine.documents.fields import invalid
 from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInputError
@@ -44,6 +45,8 @@ class Outcome:
 
 
 Document = dict[str, Any]
+GivenChange = Change | ChangeFields | Document
+"""A change as a host gives it: checked already, typed, or as it came in JSON."""
 
 
 class Changes:
@@ -65,9 +68,7 @@ class Changes:
             raise invalid(error) from None
         return self.apply_all([change])
 
-    def apply_all(
-        self, changes: Iterable[Change | Document], *, session: Session | Connection | None = None
-    ) -> list[Event]:
+    def apply_all(self, changes: Iterable[GivenChange], *, session: Session | Connection | None = None) -> list[Event]:
         """Applies several changes in one transaction: all of them, or none and the first one's error."""
         parsed = [self._read(change) for change in changes]
         if session is not None:
@@ -76,7 +77,7 @@ class Changes:
         self._after_commit(unit, applied)
         return [event for one in applied for event in one.events]
 
-    def apply_each(self, changes: Iterable[Change | Document]) -> list[Outcome]:
+    def apply_each(self, changes: Iterable[GivenChange]) -> list[Outcome]:
         """Applies several changes in one transaction, each by itself: one that is refused keeps none of the others."""
         read = [self._read_or_refuse(change) for change in changes]
 
@@ -94,7 +95,7 @@ class Changes:
         self._after_commit(unit, [one for applied, _ in found for one in applied])
         return [Outcome(tuple(event for one in applied for event in one.events), error) for applied, error in found]
 
-    def preview(self, change: Change | Document) -> list[Event]:
+    def preview(self, change: GivenChange) -> list[Event]:
         """What the change would fire; nothing is kept. The future may be asked about, too."""
         parsed = self._read(change)
         with self._core.database.read() as connection:
@@ -108,11 +109,11 @@ class Changes:
         core = self._core
         return UnitOfWork(connection, core.snapshots, core.rules, core.now(), only_asks=only_asks)
 
-    def _read(self, change: Change | Document) -> Change:
+    def _read(self, change: GivenChange) -> Change:
         """A checked change with its instant."""
         return dated(read_change(change), self._core.now())
 
-    def _read_or_refuse(self, change: Change | Document) -> tuple[Change | None, InvalidInputError | None]:
+    def _read_or_refuse(self, change: GivenChange) -> tuple[Change | None, InvalidInputError | None]:
         try:
             return self._read(change), None
         except InvalidInputError as error:

@@ -159,10 +159,11 @@ class UnitOfWork:
             number, notes = seen.project.baseline, list(revision.notes)
             work.plans.append(history.KeptBaseline(number, change.at, plan, planned, notes))
         if seen.project.status != ProjectStatus.PLANNING:
-            point = history.fever_point(seen.project, seen.assessment)
-            if point != work.point:
+            at = seen.project.evaluated_at or change.at
+            point = history.fever_point(seen.project, seen.assessment, at, self._now)
+            if not point.stands_at(work.point):
                 work.point = point
-                work.points.append((seen.project.evaluated_at or change.at, point))
+                work.points.append(point)
         return seen.project, seen.events
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ class UnitOfWork:
             version += 1
         for plan in work.plans:
             history.keep_baseline(self._connection, key, plan)
-        history.add_fever_points(self._connection, key, self._now, work.points)
+        history.add_fever_points(self._connection, key, work.points)
         self._written.append(StoredProject(key, version, project, work.point))
         return key
 

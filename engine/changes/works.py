@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from chainbell.engine.documents.change import Change, Plan
 from chainbell.engine.errors import EvaluationError, InvalidInputError
-from chainbell.rules import Event, HostId, Project, ProjectStatus
+from chainbell.rules import Event, FeverPoint, HostId, Project, ProjectStatus
 from chainbell.rules.ids import other_form
-from chainbell.storage import AmbiguousProjectError, FeverPoint, Located, StoredProject, projects
+from chainbell.storage import AmbiguousProjectError, Located, StoredProject, projects
 from chainbell.storage.history import KeptBaseline
 from chainbell.storage.snapshots import Snapshots
 
@@ -34,7 +34,7 @@ class Work:
     changes: list[KeptChange] = field(default_factory=list)
     by_change_id: dict[str, KeptChange] = field(default_factory=dict)
     plans: list[KeptBaseline] = field(default_factory=list)
-    points: list[tuple[datetime, FeverPoint]] = field(default_factory=list)
+    points: list[FeverPoint] = field(default_factory=list)
     looked_at: bool = False
     has_webhooks: bool = True
 

@@ -5,8 +5,7 @@ from math import ceil, floor
 
 from rich.text import Text
 
-from chainbell.engine.reading.report import FeverPoint
-from chainbell.rules import ZonePolicy
+from chainbell.rules import FeverPoint, ZonePolicy
 
 WIDTH = 60
 MOST_ROWS, MOST_MARKS = 16, 12

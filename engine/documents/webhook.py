@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from chainbell.storage import Attempt, Webhook
+from chainbell.storage import Attempt, DeliveryState, Webhook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +84,11 @@ def webhook_created(webhook: Webhook, secret: str) -> WebhookCreated:
     return WebhookCreated(**_of_all(webhook), secret=secret)
 
 
-def webhook_read(webhook: Webhook, backlog: Mapping[str, int]) -> WebhookRead:
+def webhook_read(webhook: Webhook, backlog: Mapping[DeliveryState, int]) -> WebhookRead:
     """A registration with how many of its deliveries are in which state."""
-    return WebhookRead(**_of_all(webhook), deliveries=DeliveryBacklog(**backlog))
+    return WebhookRead(
+        **_of_all(webhook), deliveries=DeliveryBacklog(**{state.value: count for state, count in backlog.items()})
+    )
 
 
 def _of_list(webhook: Webhook) -> dict[str, Any]:

@@ -24,10 +24,11 @@ def exposition(engine: Engine) -> tuple[bytes, str]:
     """The metrics in Prometheus' text format, with its content type."""
     metrics = engine.core.metrics
     metrics.oldest_due.set(engine.portfolio.oldest_due().total_seconds())
-    for name, count in engine.portfolio.statistics().items():
-        kind, _, state = name.partition("_")
-        gauge = metrics.projects if kind == "projects" else metrics.deliveries
-        gauge.labels(state).set(count)
+    counted = engine.portfolio.statistics()
+    for status, count in counted.projects.items():
+        metrics.projects.labels(status.lower()).set(count)
+    for delivery, count in counted.deliveries.items():
+        metrics.deliveries.labels(delivery.value).set(count)
     webhooks = engine.portfolio.webhooks()
     _tell_failing(engine, webhooks)
     states = {"active": 0, "failing": 0, "inactive": 0}

@@ -1,7 +1,7 @@
 """What concerns all projects: the batch job, retention, erasure, statistics."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from chainbell.engine.changes.unit_of_work import MOST_AHEAD
@@ -13,8 +13,8 @@ from chainbell.engine.portfolio import erasure
 from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Job
 from chainbell.engine.portfolio.batch import run as run_batch
 from chainbell.engine.portfolio.erasure import Retention
-from chainbell.rules import HostId
-from chainbell.storage import Webhook, existing, outbox
+from chainbell.rules import HostId, ProjectStatus
+from chainbell.storage import DeliveryState, Webhook, existing, outbox
 from chainbell.storage import projects as store
 from chainbell.storage import webhooks as registrations
 
@@ -27,6 +27,14 @@ def _latest(moment: date) -> datetime:
     if isinstance(moment, datetime):
         return moment
     return datetime.combine(moment, time(), UTC) + WIDEST_ZONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """How many projects have each status, how many deliveries are in each state; every one is named."""
+
+    projects: Mapping[ProjectStatus, int]
+    deliveries: Mapping[DeliveryState, int]
 
 
 class Portfolio:
@@ -126,13 +134,12 @@ class Portfolio:
         """Removes a person from everything that is kept of an account; returns how many rows named them."""
         return erasure.erase_person(self._core.database, account, person)
 
-    def statistics(self) -> dict[str, int]:
+    def statistics(self) -> Statistics:
         """Counts for a glance: projects by status, deliveries by state."""
         with self._core.database.read() as connection:
             projects = store.count_by_status(connection)
             deliveries = outbox.count_by_state(connection)
-        counts = {f"projects_{status.lower()}": count for status, count in sorted(projects.items())}
-        return counts | {f"deliveries_{state}": count for state, count in sorted(deliveries.items())}
+        return Statistics(projects=projects, deliveries=deliveries)
 
     def webhooks(self) -> list[Webhook]:
         """The registrations of all accounts, oldest first."""

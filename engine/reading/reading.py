@@ -8,7 +8,7 @@ from chainbell.engine.core import Core
 from chainbell.engine.documents.fields import checked_id, checked_moment, instant_of
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.reading.baselines import Baseline, baselines_of
-from chainbell.engine.reading.report import FeverPoint, ProjectReport, report
+from chainbell.engine.reading.report import ProjectReport, report
 from chainbell.rules import CalendarRangeError, Event, HostId
 from chainbell.storage import (
     AmbiguousProjectError,
@@ -56,7 +56,7 @@ class Reading:
         with self._core.database.read() as connection:
             key = self._project_key(connection, project, account)
             stored = store.read(connection, key).project
-            trail = tuple(FeverPoint(**point) for point in history.fever_points(connection, key))
+            trail = history.fever_points(connection, key)
         at = stored.evaluated_at or stored.calendar.opening(stored.start_date)
         if as_of is not None:
             at = instant_of(checked_moment(as_of, "asOf"), stored.calendar)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from chainbell.rules import HostId, Project, ZonePolicy, assess
+from chainbell.rules import FeverPoint, HostId, Project, ProjectStatus, TaskStatus, Zone, ZonePolicy, assess
 from chainbell.rules.dates import ForecastDates
 from chainbell.rules.payload import shown
 
@@ -22,32 +22,18 @@ class BufferStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
+    """A task as reported and forecast; durations are working days, consumption is percent of the buffer it names."""
+
     id: HostId
     name: str
-    status: str
+    status: TaskStatus
     remaining_duration: float
     percent_complete: float
     due_date: date
     estimated_completion: date | None
     buffer_consumption: float
-    zone: str
+    zone: Zone
     buffer: HostId | None
-
-
-@dataclass(frozen=True, slots=True)
-class FeverPoint:
-    """One point of the trail: percent of the chain done, percent of the buffer consumed.
-
-    `at` is the instant at which the project was evaluated, `recorded_at` when it was told (None in databases from
-    before that was kept).
-    """
-
-    at: datetime
-    recorded_at: datetime | None
-    baseline: int
-    completion: float
-    consumption: float
-    zone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +46,11 @@ class ProjectReport:
     account_id: HostId
     project_id: HostId
     project_name: str
-    status: str
+    status: ProjectStatus
     as_of: datetime
     baseline: int
     zones: ZonePolicy
-    zone: str
+    zone: Zone
     buffer_consumption: float
     chain_completion: float
     burn_rate: float | None

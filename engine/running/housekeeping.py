@@ -91,4 +91,7 @@ def _retain(engine: Engine, limits: Retention) -> None:
 
 
 def _tell(engine: Engine) -> None:
-    log.info("chainbell.statistics", **engine.portfolio.statistics())
+    counted = engine.portfolio.statistics()
+    projects = {f"projects_{status.lower()}": count for status, count in counted.projects.items()}
+    deliveries = {f"deliveries_{state}": count for state, count in counted.deliveries.items()}
+    log.info("chainbell.statistics", **projects, **deliveries)

@@ -1,5 +1,7 @@
 """The catalogue: one file an event, one line here. The order is the order of events within one evaluation."""
 
+from typing import Literal
+
 from chainbell.rules.events import (
     milestone_achieved,
     project_early_warning,
@@ -12,6 +14,16 @@ from chainbell.rules.events import (
     task_red,
     task_status_changed,
 )
+from chainbell.rules.events.milestone_achieved import MilestoneAchieved
+from chainbell.rules.events.project_early_warning import ProjectEarlyWarning
+from chainbell.rules.events.project_frozen import ProjectFrozen
+from chainbell.rules.events.project_started import ProjectStarted
+from chainbell.rules.events.project_status_changed import ProjectStatusChanged
+from chainbell.rules.events.task_completed import TaskCompleted
+from chainbell.rules.events.task_duration_changed import TaskDurationChanged
+from chainbell.rules.events.task_ready import TaskReady
+from chainbell.rules.events.task_red import TaskRed
+from chainbell.rules.events.task_status_changed import TaskStatusChanged
 from chainbell.rules.transition import Rule
 
 CATALOGUE: tuple[Rule, ...] = (
@@ -27,4 +39,31 @@ CATALOGUE: tuple[Rule, ...] = (
     project_early_warning.RULE,
 )
 
-__all__ = ["CATALOGUE"]
+EventName = Literal[
+    "project.started",
+    "project.frozen",
+    "project.status_changed",
+    "task.status_changed",
+    "task.completed",
+    "milestone.achieved",
+    "task.ready",
+    "task.duration_changed",
+    "task.red",
+    "project.early_warning",
+]
+"""The names of the catalogue's events."""
+
+__all__ = [
+    "CATALOGUE",
+    "EventName",
+    "MilestoneAchieved",
+    "ProjectEarlyWarning",
+    "ProjectFrozen",
+    "ProjectStarted",
+    "ProjectStatusChanged",
+    "TaskCompleted",
+    "TaskDurationChanged",
+    "TaskReady",
+    "TaskRed",
+    "TaskStatusChanged",
+]

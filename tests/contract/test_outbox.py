@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from chainbell.engine import Engine
-from chainbell.storage import Claim, Settlement, claiming, generate_key, outbox, settling
+from chainbell.storage import Claim, DeliveryState, Settlement, claiming, generate_key, outbox, settling
 from tests.plans import line_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ def settle(engine: Engine, settlement: Settlement) -> bool:
 def delivered(claimed: Claim) -> Settlement:
     return Settlement(
         claim=claimed,
-        state=outbox.DELIVERED,
+        state=DeliveryState.DELIVERED,
         started_at=NOW,
         duration_ms=12,
         outcome="answered",
@@ -72,8 +72,8 @@ def test_the_counters_equal_the_log(engine: Engine, webhook_id: str) -> None:
     first, second, third = claim(engine)
     later = NOW + timedelta(seconds=10)
     settle(engine, delivered(first))
-    settle(engine, replace(delivered(second), state=outbox.PENDING, http_status=500, next_attempt_at=later))
-    settle(engine, replace(delivered(third), state=outbox.FAILED, http_status=410, deactivate_webhook=True))
+    settle(engine, replace(delivered(second), state=DeliveryState.PENDING, http_status=500, next_attempt_at=later))
+    settle(engine, replace(delivered(third), state=DeliveryState.FAILED, http_status=410, deactivate_webhook=True))
     (webhook,) = engine.webhooks.list(7)
     assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (3, 1, 2)
     assert (webhook.is_active, webhook.last_triggered) == (False, NOW)
@@ -84,7 +84,7 @@ def test_the_counters_equal_the_log(engine: Engine, webhook_id: str) -> None:
 @pytest.mark.usefixtures("webhook_id")
 def test_first_attempts_go_before_retries(engine: Engine) -> None:
     (first,) = claim(engine, limit=1)
-    settle(engine, replace(delivered(first), state=outbox.PENDING, http_status=500, next_attempt_at=NOW))
+    settle(engine, replace(delivered(first), state=DeliveryState.PENDING, http_status=500, next_attempt_at=NOW))
     assert [(c.id, c.attempts) for c in claim(engine)] == [("wh_1", 0), ("wh_2", 0), ("wh_0", 1)]
 
 
@@ -129,7 +129,7 @@ def test_many_may_open_a_new_database_at_once(database_url: str) -> None:
 def failed(claimed: Claim, at: datetime) -> Settlement:
     return Settlement(
         claim=claimed,
-        state=outbox.FAILED,
+        state=DeliveryState.FAILED,
         started_at=at,
         duration_ms=12,
         outcome="answered",
@@ -184,13 +184,17 @@ def test_attempts_settled_together_are_recorded_each_by_its_own_fence(engine: En
     with engine.database.write() as connection:
         settled = settling.settle_all(
             connection,
-            [delivered(first), replace(delivered(second), state=outbox.FAILED, http_status=404), delivered(third)],
+            [
+                delivered(first),
+                replace(delivered(second), state=DeliveryState.FAILED, http_status=404),
+                delivered(third),
+            ],
         )
     assert (settled, current[0].id) == ([False, True, True], "wh_0")
     webhook = engine.webhooks.get(7, webhook_id)
     assert (webhook.total_calls, webhook.successful_calls, webhook.failed_calls) == (2, 1, 1)
     assert engine.webhooks.backlog(7, webhook_id) == {"pending": 1, "failed": 1, "expired": 0}
-    assert engine.portfolio.statistics() == {"deliveries_delivered": 1, "deliveries_failed": 1, "deliveries_pending": 1}
+    assert engine.portfolio.statistics().deliveries == {"delivered": 1, "failed": 1, "pending": 1, "expired": 0}
 
 
 @pytest.mark.usefixtures("webhook_id")

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from chainbell.engine import Engine, Housekeeping, InvalidInputError, Retention
 from chainbell.engine.running.housekeeping import schedule
-from chainbell.storage import METADATA, NewDelivery, outbox
+from chainbell.rules import ProjectStatus
+from chainbell.storage import METADATA, DeliveryState, NewDelivery, outbox
 from tests.plans import MONDAY, line_plan, task_update
 
 ANA = {"id": 5, "name": "Ana Gómez", "email": "ana@example.com"}
@@ -120,7 +121,7 @@ def test_the_jobs_run_in_each_account_s_time_zone(engine: Engine) -> None:
 
     assert asyncio.run(run()) == ["reevaluate", "reevaluate 8", "retain", "statistics"]
     assert sorted(event.project_id for event in engine.events(name="project.early_warning")) == [1, 2]
-    assert engine.portfolio.statistics()["projects_active"] == 2
+    assert engine.portfolio.statistics().projects[ProjectStatus.ACTIVE] == 2
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_what_a_paused_webhook_holds_for_too_long_expires_visibly_and_can_be_rec
     engine.portfolio.retain()
     assert engine.webhooks.backlog(7, paused.id) == {"pending": 1, "failed": 0, "expired": 1}
     assert engine.webhooks.backlog(7, active.id) == {"pending": 2, "failed": 0, "expired": 0}  # due, however old
-    assert engine.portfolio.statistics()["deliveries_expired"] == 1
+    assert engine.portfolio.statistics().deliveries[DeliveryState.EXPIRED] == 1
     engine.webhooks.resume(7, paused.id)
     assert engine.webhooks.recover(7, paused.id, old - timedelta(days=1)) == 1
     assert engine.webhooks.backlog(7, paused.id) == {"pending": 2, "failed": 0, "expired": 0}

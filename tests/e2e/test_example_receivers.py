@@ -20,6 +20,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from chainbell.engine import Engine
+from chainbell.storage import DeliveryState
 from tests.e2e.commands import FIXTURES
 from tests.e2e.receiver import receiving
 from tests.plans import MONDAY, line_plan, task_update
@@ -129,7 +130,7 @@ def test_where_slack_is_away_the_delivery_is_tried_again(project: Engine, tmp_pa
         ring(project)
         drain(project)
     assert statuses(project) == [500]
-    assert project.portfolio.statistics()["deliveries_pending"] == 1
+    assert project.portfolio.statistics().deliveries[DeliveryState.PENDING] == 1
 
 
 def test_a_milestone_is_mailed_once_in_text_and_html(project: Engine, tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from itertools import pairwise
 import pytest
 
 from chainbell.engine.cli.fever_chart import fever_chart
-from chainbell.engine.reading.report import FeverPoint
-from chainbell.rules import ZonePolicy
+from chainbell.rules import FeverPoint, Zone, ZonePolicy
 from tests.plans import MONDAY
 
 
@@ -19,7 +18,7 @@ def points(*consumptions: float) -> list[FeverPoint]:
             baseline=1,
             completion=number,
             consumption=consumption,
-            zone="green",
+            zone=Zone.GREEN,
         )
         for number, consumption in enumerate(consumptions)
     ]
