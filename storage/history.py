@@ -1,4 +1,4 @@
-"""What a project leaves behind: the plan document of each baseline, the points of its fever chart."""
+"""The history of a project: the plan document of each baseline, and the points of its fever chart."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ FEVER_POINTS, BASELINES = table(FeverPointRow), table(BaselineRow)
 
 
 class FeverPoint(NamedTuple):
-    """A point of the fever chart; percentages."""
+    """A point of the fever chart; `completion` and `consumption` are percent, signed."""
 
     baseline: int
     completion: float
@@ -32,7 +32,7 @@ _LAST_POINT = (
 class KeptBaseline(NamedTuple):
     """A baseline: the plan document as it was given, and the plan as it was planned, with the notes made on it.
 
-    `planned` and `notes` are None in databases from before they were kept.
+    `planned` and `notes` are None in rows from before they were kept.
     """
 
     number: int
@@ -43,18 +43,19 @@ class KeptBaseline(NamedTuple):
 
 
 def keep_baseline(connection: Connection, key: int, baseline: KeptBaseline) -> None:
+    """Writes a baseline of the project with the row key `key`; raises IntegrityError if its number is taken."""
     connection.execute(insert(BASELINES).values(project_key=key, **baseline._asdict()))
 
 
 def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] | None:
-    """The plan document of a baseline."""
+    """The plan document of a baseline as it was given; None if there is no such baseline."""
     same = (BASELINES.c.project_key == key) & (BASELINES.c.number == number)
     plan: dict[str, Any] | None = connection.scalar(select(BASELINES.c.plan).where(same))
     return plan
 
 
 def baselines(connection: Connection, key: int, *, newest: int | None = None) -> list[KeptBaseline]:
-    """The baselines of a project, the first one first: all of them, or the newest so many."""
+    """The baselines of a project, oldest first; all of them, or only the `newest` so many."""
     columns = (BASELINES.c[name] for name in KeptBaseline._fields)
     query = select(*columns).where(BASELINES.c.project_key == key).order_by(BASELINES.c.number.desc()).limit(newest)
     return [KeptBaseline(*row) for row in connection.execute(query)][::-1]
@@ -75,7 +76,7 @@ def add_fever_points(
 
 
 def last_point(connection: Connection, key: int) -> FeverPoint | None:
-    """The newest point of a project's fever chart."""
+    """The newest point of a project's fever chart; None if it has none."""
     point = connection.execute(_LAST_POINT, {"key": key}).first()
     return None if point is None else FeverPoint(*point)
 
@@ -93,8 +94,8 @@ def last_points(connection: Connection, keys: Sequence[int]) -> dict[int, FeverP
 
 
 def fever_points(connection: Connection, key: int) -> list[dict[str, Any]]:
-    """The fever chart's trail in order of `at`: when each point was recorded, baseline, completion and consumption in
-    percent, zone."""
+    """The fever chart's points in the order of `at`, by column: `recorded_at`, baseline number, completion and
+    consumption in percent, zone."""
     columns = [FEVER_POINTS.c[name] for name in ("at", "recorded_at", "baseline", "completion", "consumption", "zone")]
     in_order = (FEVER_POINTS.c.at, FEVER_POINTS.c.key)
     rows = connection.execute(select(*columns).where(FEVER_POINTS.c.project_key == key).order_by(*in_order))
