@@ -1,4 +1,4 @@
-"""One HTTP attempt: a POST over aiohttp under one deadline, its answer read within bounds, never followed."""
+"""One HTTP attempt: a POST over aiohttp under one deadline; its answer is read within bounds and never followed."""
 
 import socket
 import ssl
@@ -17,14 +17,14 @@ from chainbell.delivery.guard import GuardPolicy, RefusedEndpointError, check_ad
 from chainbell.delivery.retry import Outcome
 
 DEADLINE_SECONDS = 30.0
-"""Covers name resolution, connect, TLS, sending, headers and body together."""
+"""Covers name resolution, connecting, TLS, sending, and reading headers and body together."""
 READ_LIMIT = 64 * 1024
 KEPT_LIMIT = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: an HTTP status where there was one, the beginning of the body, or the error in words."""
+    """What came back: the HTTP status if there was one, the first 4 KiB of the body as text, the error in words."""
 
     outcome: Outcome
     http_status: int | None = None
@@ -34,7 +34,7 @@ class Answer:
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names and hands on only answers whose every address the guard admits, so what is vetted is dialled."""
+    """Resolves names and returns only answers whose every address the guard admits, so what is dialled was vetted."""
 
     def __init__(self, policy: GuardPolicy) -> None:
         self._policy = policy
@@ -43,18 +43,20 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
+        """The addresses of `host`; raises RefusedEndpointError if one lies inside, OSError if there are none."""
         answers = await self._resolver.resolve(host, port, family)
         check_addresses([answer["host"] for answer in answers], self._policy)
         return answers
 
     async def close(self) -> None:
+        """Closes the resolver that looks names up."""
         await self._resolver.close()
 
 
 def vetted_socket(policy: GuardPolicy, address: AddrInfoType) -> socket.socket:
     """A socket for the very address that will be dialled; raises RefusedEndpointError for one that lies inside.
 
-    The last check, whichever way the address was found.
+    This is the last check, however the address was found.
     """
     family, kind, protocol, _, target = address
     check_addresses([str(target[0])], policy)
@@ -64,7 +66,7 @@ def vetted_socket(policy: GuardPolicy, address: AddrInfoType) -> socket.socket:
 def open_client(
     policy: GuardPolicy, in_flight: int, deadline_seconds: float = DEADLINE_SECONDS
 ) -> aiohttp.ClientSession:
-    """A client without cookies, proxies from the environment or decompression; call from a running event loop."""
+    """A client without cookies, proxies from the environment or decompression; call it in a running event loop."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             resolver=GuardedResolver(policy),
@@ -89,7 +91,7 @@ async def post(
     body: bytes,
     ca_certificates: str | None = None,
 ) -> Answer:
-    """One attempt; every way it can end is an Answer. `ca_certificates` (PEM) stand in for the public ones."""
+    """Makes one attempt and returns an Answer however it ends. `ca_certificates` (PEM) replace the public ones."""
     try:
         target = _checked_url(url, policy)
         trusted = True if ca_certificates is None else trusting(ca_certificates)
@@ -98,7 +100,7 @@ async def post(
             while len(read) < READ_LIMIT and (chunk := await response.content.read(READ_LIMIT - len(read))):
                 read += chunk
             if not response.content.at_eof():
-                response.close()  # what is left of an over-long answer is not read
+                response.close()  # the rest of an over-long answer is not read
             return _answer(response, bytes(read[:KEPT_LIMIT]))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return Answer(_outcome_of(error), error=describe(error))
@@ -109,7 +111,7 @@ _checked_url = lru_cache(maxsize=4096)(check_url)
 
 @lru_cache(maxsize=1024)
 def trusting(ca_certificates: str) -> ssl.SSLContext:
-    """A context that trusts these certificates (PEM) and no others; RefusedEndpointError if they are none."""
+    """A context that trusts these certificates (PEM) and no others; raises RefusedEndpointError if none can be read."""
     if "-----BEGIN CERTIFICATE-----" not in ca_certificates or not ca_certificates.isascii():
         raise RefusedEndpointError("caCertificates", "are no certificates in PEM form")
     try:
@@ -130,7 +132,7 @@ def _answer(response: aiohttp.ClientResponse, kept: bytes) -> Answer:
 
 
 def _retry_after(value: str) -> timedelta | None:
-    """Seconds of a Retry-After header; its date form is left aside, for clocks differ."""
+    """The seconds of a Retry-After header; its date form is ignored, since clocks differ."""
     return timedelta(seconds=int(value)) if value.isascii() and value.isdigit() and len(value) < 8 else None
 
 
@@ -150,10 +152,10 @@ def _outcome_of(error: BaseException) -> Outcome:
 
 
 def describe(error: BaseException) -> str:
-    """An error in words, bounded."""
+    """An error in words, at most 1024 characters that every database takes."""
     return storable((str(error) or type(error).__name__)[:1024])
 
 
 def storable(text: str) -> str:
-    """Text that every database takes: what came as bytes that are no text, and NUL, stands as a replacement sign."""
+    """The text as every database takes it: lone surrogates become `?`, NUL becomes U+FFFD."""
     return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")

@@ -1,7 +1,7 @@
-"""The dispatcher: claims what is due, attempts it over HTTP, settles the result. The database says what is due.
+"""The dispatcher claims what is due, attempts it over HTTP, and settles the result. The database says what is due.
 
-Nothing here keeps time or a queue of its own: `drain` delivers all that is due, `run` waits for `wake()` in between and
-says through `on_idle` when something will next be due. `slots.py` decides who begins next, `sending.py` makes the
+Nothing here keeps time or a queue of its own: `drain` delivers all that is due; `run` waits for `wake()` in between and
+reports through `on_idle` when something will next be due. `slots.py` decides who begins next, `sending.py` makes the
 attempt, `ledger.py` talks to the database: one exchange records what has ended and claims what there is room for.
 """
 
@@ -24,20 +24,20 @@ from chainbell.delivery.slots import Held, Slots
 from chainbell.storage import Attempt, Database, DeliveryState, KeyRing, NewDelivery, Settlement, Webhook, is_passing
 
 GATHER_SECONDS = 0.1
-"""How long attempts that have ended wait at most for others to be recorded with."""
+"""How long attempts that have ended wait at most to be recorded together with others."""
 LEASE_POLL_SECONDS = 0.2
-"""How often `drain` looks whether the leases of others have ended."""
+"""How often `drain` checks whether other dispatchers' leases have ended."""
 DATABASE_PAUSE_SECONDS = 0.5
-"""How long `run` waits before it asks a database again that has gone away."""
+"""How long `run` waits before it tries again a database that has gone away."""
 Answered = TypeVar("Answered")
 
 
 class Dispatcher:
     """Delivers what is due in one database; make it inside a running event loop, for one `run` or `drain` at a time.
 
-    `on_settled` hears of attempts recorded together, `on_fenced` of each whose lease had passed to somebody else,
-    `on_deactivated` of each webhook that is switched off, with the reason, `on_error` of a database that does not
-    answer and of an attempt that could not be recorded; its lease ends and it is made again.
+    `on_settled` is called with the attempts that are recorded together, `on_fenced` with each whose lease has passed to
+    another dispatcher, `on_deactivated` with the id of each webhook that is switched off and the reason, `on_error` for
+    a database that does not answer and for an attempt that cannot be recorded: its lease ends, and it is made again.
     """
 
     def __init__(
@@ -69,18 +69,18 @@ class Dispatcher:
 
     @property
     def in_flight(self) -> int:
-        """Attempts that are being made."""
+        """The number of attempts that are being made."""
         return self._slots.in_flight
 
     def wake(self) -> None:
-        """Something may be due: look at once. Call from the event loop's thread."""
+        """Makes `run` look for due deliveries at once. Call it from the event loop's thread."""
         self._news.set()
 
     def stop(self, grace_seconds: float | None = None) -> None:
-        """Ends `run`: nothing more begins, what waits is given back to other dispatchers at once.
+        """Ends `run`: nothing more begins, and what waits is given back to other dispatchers at once.
 
-        Attempts in flight have `grace_seconds` (the deadline, unless given) to end; then they are broken off, recorded
-        as interrupted, and made again.
+        Attempts in flight have `grace_seconds` (the deadline, unless given) to end; then they are cancelled, recorded
+        as interrupted, and made again later.
         """
         if grace_seconds is not None:
             self._grace_seconds = grace_seconds
@@ -88,9 +88,9 @@ class Dispatcher:
         self._news.set()
 
     async def run(self, on_idle: Callable[[datetime | None], None]) -> None:
-        """Delivers until stopped, through times without a database too.
+        """Delivers until stopped, also through times without a database.
 
-        When nothing is due, `on_idle` hears when the next delivery will be.
+        When nothing is due, `on_idle` is called with the instant at which the next delivery will be, or None.
         """
         async with self._working() as (client, thread):
             while not self._stopping:
@@ -109,9 +109,9 @@ class Dispatcher:
             await self._finish(client, thread)
 
     async def drain(self) -> int:
-        """Delivers until nothing is due now; retries that are due later stay. Returns the number of attempts.
+        """Delivers until nothing is due now; retries due later stay. Returns how many attempts were recorded.
 
-        Waits for what another dispatcher has leased, and takes it over if that one has died.
+        Waits for what another dispatcher has leased, and takes it over if that dispatcher has died.
         """
         attempts = 0
         async with self._working() as (client, thread):
@@ -126,7 +126,7 @@ class Dispatcher:
                     return attempts
 
     async def deliver(self, delivery: NewDelivery) -> Attempt:
-        """Keeps a delivery and makes its one attempt at once, whether its webhook is active or not; never retried."""
+        """Writes a delivery and makes its only attempt at once, even for an inactive webhook; LookupError if gone."""
         claim, webhook = await asyncio.to_thread(self._ledger.keep_and_claim, delivery)
         async with self._sender.open_client() as client:
             settlement, _ = await self._sender.send(client, claim, webhook)
@@ -137,6 +137,7 @@ class Dispatcher:
         return settlement.attempt
 
     def next_due(self) -> datetime | None:
+        """When the next delivery is due, or its lease ends (UTC); None if none is pending. Blocks on the database."""
         return self._ledger.next_due()
 
     @asynccontextmanager
@@ -160,7 +161,7 @@ class Dispatcher:
         return not self._slots and not self._ended
 
     async def _exchange(self, client: aiohttp.ClientSession, thread: "_Thread") -> int:
-        """Records what has ended, claims what there is room for, begins it; how many attempts were recorded."""
+        """Records what has ended, claims what there is room for, begins it; returns how many attempts were recorded."""
         slots = self._slots
         ended, self._ended = self._ended, []
         wanted = Wanted(held=slots.held_by_webhook())
@@ -185,7 +186,7 @@ class Dispatcher:
         return sum(result.is_recorded for result in results)
 
     def _each(self, ended: list[Settlement]) -> list[Result]:
-        """Records attempts one by one, so that one that cannot be recorded keeps none of the others from it."""
+        """Records attempts one by one, so that one that cannot be recorded does not keep the others from it."""
         results = []
         for settlement in ended:
             try:
@@ -196,7 +197,7 @@ class Dispatcher:
         return results
 
     def _without_words(self, settlement: Settlement) -> Result:
-        """Records that there was an attempt, without what the endpoint said: else it would be made again for ever."""
+        """Records an attempt without what the endpoint said: otherwise it would be made again for ever."""
         try:
             return self._ledger.exchange([replace(settlement, error="cannot be kept", response=None)], Wanted())[0][0]
         except Exception as error:  # noqa: BLE001  its lease ends, and it is claimed again
@@ -219,24 +220,24 @@ class Dispatcher:
             task.add_done_callback(self._tasks.discard)
 
     def _next(self) -> tuple[Held, Webhook] | None:
-        """What begins next; nothing does once we are to end."""
+        """The attempt that begins next; None once the dispatcher is stopping."""
         return None if self._stopping or self._is_closing else self._slots.begin(time.monotonic())
 
     async def _deliver(self, client: aiohttp.ClientSession, held: Held, webhook: Webhook) -> None:
-        """One attempt, and in its place the next, as long as there is one."""
+        """Makes one attempt and then, in its place, the next, as long as there is one."""
         begun: tuple[Held, Webhook] | None = (held, webhook)
         while begun is not None:
             held, webhook = begun
             settlement, went_well = await self._sender.send(client, held.claim, webhook)
-            if held.claim.fence != settlement.claim.fence:  # leased to ourselves anew, by a clock that jumped
+            if held.claim.fence != settlement.claim.fence:  # leased to ourselves again, after the clock jumped
                 settlement = replace(settlement, claim=held.claim)
             self._slots.end(held, went_well)
             begun = self._next()
-            self._begin(client)  # a limit that has risen gives room for more than takes this place
+            self._begin(client)  # a limit that has risen has room for more than the one in this place
             self._record(settlement)
 
     def _record(self, settlement: Settlement) -> None:
-        """The settlement waits for others to be recorded with, until half of what was held has ended."""
+        """Keeps a settlement to be recorded together with others, until half of what was held has ended."""
         self._ended.append(settlement)
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_later(GATHER_SECONDS, self._news.set)
@@ -244,7 +245,7 @@ class Dispatcher:
             self._news.set()
 
     async def _finish(self, client: aiohttp.ClientSession, thread: "_Thread") -> None:
-        """Gives back what waits, lets what is in flight end, breaks off what does not, and records it all."""
+        """Gives back what waits, lets what is in flight end, cancels what does not in time, and records it all."""
         waiting = self._slots.drop_waiting()
         if waiting:
             with suppress(Exception):  # their leases end by themselves
@@ -261,7 +262,7 @@ class Dispatcher:
             self._on_error(error)
 
     async def _heartbeat(self, thread: "_Thread") -> None:
-        """Renews the leases of what is held for long, and looks whether its webhooks are still active."""
+        """Renews the leases of what is held for long, and checks whether its webhooks are still active."""
         while True:
             interval = self._settings.slack_seconds / 3
             await asyncio.sleep(interval)
@@ -281,7 +282,7 @@ class Dispatcher:
 
 
 class _Thread:
-    """Awaits functions in the one thread that talks to the database, in order."""
+    """Runs functions in the one thread that talks to the database, in order, and awaits them."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool

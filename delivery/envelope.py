@@ -1,4 +1,4 @@
-"""The body of a webhook: the reference's envelope around an event's data, made once and sent as it is kept."""
+"""The body of a webhook: the reference's envelope around an event's data, made once and sent as it was kept."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -17,15 +17,18 @@ _UNTRIED = b"0}}"
 def message_id(event_id: str, occurred_at: datetime, webhook_id: str) -> str:
     """The `webhookId` of the body: one for each event and webhook, the same on every retry and re-send.
 
-    It begins with the milliseconds of the event's time, as version 7 of RFC 9562's UUIDs does: what is written together
-    stands together in the indexes of the database.
+    It begins with the milliseconds of the event's time, like a version 7 UUID (RFC 9562), so that what is written
+    together stands together in the database's indexes.
     """
     milliseconds = max(0, int(occurred_at.timestamp() * 1000))
     return f"wh_{milliseconds:012x}{uuid5(_MESSAGES, f'{event_id} {webhook_id}').hex[:20]}"
 
 
 def compose(event: Event, webhook_id: str, body_format: str = "compact") -> bytes:
-    """The bytes to keep for `event` on its way to one webhook, with a retry count of 0."""
+    """The bytes to keep of `event` for one webhook, with a retry count of 0.
+
+    Raises ValueError for NaN and infinities in its data, TypeError for what JSON cannot hold.
+    """
     envelope: dict[str, Any] = {
         "webhookId": message_id(event.id, event.occurred_at, webhook_id),
         "event": event.name,

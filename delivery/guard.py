@@ -10,7 +10,7 @@ from yarl import URL
 from chainbell.rules.errors import FieldError
 
 _TRANSLATED = tuple(IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
-"""NAT64, local NAT64, 6to4 and Teredo: IPv6 addresses that lead to an IPv4 address nobody has vetted."""
+"""NAT64, local NAT64, 6to4 and Teredo: IPv6 addresses that lead to an IPv4 address that nobody has vetted."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RESERVED_HEADERS = frozenset(
     [
@@ -56,7 +56,7 @@ def check_url(url: str, policy: GuardPolicy) -> URL:
     """The parsed URL of an endpoint; raises RefusedEndpointError for one that may not be called."""
     try:
         parsed = URL(url)
-        host, port = parsed.host, parsed.port  # names are decoded here, and some are none
+        host, port = parsed.host, parsed.port  # names are decoded here, and some cannot be
     except ValueError as error:
         raise RefusedEndpointError("url", str(error)) from None
     if parsed.scheme not in ("https", "http") or not host or not port:
@@ -75,7 +75,7 @@ def check_url(url: str, policy: GuardPolicy) -> URL:
 
 
 def _looks_numeric(host: str) -> bool:
-    """An IP literal, or a name whose last label a resolver may take for part of one (decimal, octal, hexadecimal)."""
+    """Whether a host is an IP literal, or a name that a resolver may take for one (decimal, octal, hexadecimal)."""
     last = host.rstrip(".").rpartition(".")[2].lower()
     return ":" in host or last.isdigit() or re.fullmatch("0x[0-9a-f]*", last) is not None
 
@@ -102,7 +102,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def check_headers(headers: Mapping[str, str], prefix: str) -> None:
-    """Raises RefusedEndpointError for a custom header that is malformed or would forge the request or its signature."""
+    """Raises RefusedEndpointError for a custom header that is malformed or could forge the request or its signature."""
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
             raise RefusedEndpointError("headers", f"{name!r} is not a header name")

@@ -1,7 +1,7 @@
 """JSON whose bytes JavaScript reproduces: `JSON.stringify(JSON.parse(text)) === text`.
 
-Numbers as ECMAScript prints them (65.0 is 65, 1e21 is 1e+21, -0.0 is 0), strings escaped as little as `JSON.stringify`
-does, keys that are array indices first in rising order, as JavaScript objects enumerate them.
+Numbers are written as ECMAScript prints them (65.0 is 65, 1e21 is 1e+21, -0.0 is 0), strings are escaped as little as
+by `JSON.stringify`, and keys that are array indices come first, in rising order, as JavaScript objects enumerate them.
 """
 
 import json
@@ -49,7 +49,7 @@ def _enumeration_order(mapping: Mapping[str, Any]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A number as ECMAScript's Number::toString prints it (ECMA-262, section 6.1.6.1.20)."""
+    """A number as ECMAScript's Number::toString prints it (ECMA-262, section 6.1.6.1.20); ValueError if not finite."""
     if isinstance(value, int) and abs(value) <= _SAFE_INTEGER:
         return str(int(value))
     value = float(value)

@@ -1,4 +1,4 @@
-"""What a dispatcher asks of the database, each a transaction of its own: claim, renew, settle, give back."""
+"""What a dispatcher asks of the database, each in its own transaction: claim, renew, settle, give back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from chainbell.storage.webhooks import find_webhook, find_webhooks
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Whether an attempt was ours to record, and why its webhook was switched off with it, if it was."""
+    """Whether an attempt was ours to record, and why its webhook was deactivated with it, None if it was not."""
 
     is_recorded: bool
     deactivation: str | None = None
@@ -31,7 +31,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How much may be claimed, in all and for one webhook, and what is held already; see `claiming.claim`."""
+    """How many claims may be taken, in all and for one webhook, and what is held already; see `claiming.claim`."""
 
     room: int = 0
     room_of_one: int = 0
@@ -42,8 +42,11 @@ class Wanted:
 def with_newest_fences(
     settlements: Sequence[Settlement], claims: Sequence[Claim]
 ) -> tuple[list[Settlement], list[Claim]]:
-    """A clock that jumps ends leases of our own: what we have attempted already and claim again is settled by the new
-    fence, and not attempted anew."""
+    """Moves settlements to the fences of claims on the same deliveries; returns them and the remaining claims.
+
+    A clock that jumps ends our own leases, so that we claim again what we have attempted already: that is settled with
+    the new fence, and not attempted again.
+    """
     attempted = {settlement.claim.id for settlement in settlements}
     again = {claim.id: claim for claim in claims if claim.id in attempted}
     if not again:
@@ -53,7 +56,7 @@ def with_newest_fences(
 
 
 def _as_they_are(connection: Connection, ids: set[str]) -> dict[str, Webhook | None]:
-    """These registrations; None for one that is gone."""
+    """The registrations with these ids, by id; None for one that is gone."""
     found = find_webhooks(connection, ids)
     return {webhook_id: found.get(webhook_id) for webhook_id in ids}
 
@@ -69,8 +72,11 @@ class Ledger:
     def exchange(
         self, settlements: Sequence[Settlement], wanted: Wanted
     ) -> tuple[list[Result], list[Claim], dict[str, Webhook | None]]:
-        """Records what has ended and claims what there is room for, together; and the registrations of all that is
-        held then."""
+        """Records what has ended and claims what there is room for, in one transaction.
+
+        Returns a result per settlement, the new claims, and the registrations of all that is then held, None for one
+        that is gone.
+        """
         now = self._clock()
         held = wanted.held or {}
         with self._database.write() as connection:
@@ -94,7 +100,7 @@ class Ledger:
     def _results(
         self, connection: Connection, settlements: Sequence[Settlement], recorded: Sequence[bool]
     ) -> list[Result]:
-        """Switches off the webhooks that have been failing for too long, and says which were."""
+        """Deactivates the webhooks that have been failing for too long; returns a result per settlement."""
         days = self._settings.give_up_after / timedelta(days=1)
         reason = f"everything sent to the endpoint has failed for {days:g} days"
         results = []
@@ -108,12 +114,13 @@ class Ledger:
         return results
 
     def renew(self, claims: Sequence[Claim], webhooks: Sequence[str]) -> tuple[set[str], dict[str, Webhook | None]]:
-        """Leases anew; the ids of the claims that were still ours, and these registrations."""
+        """Renews leases; returns the ids of the claims that were still ours, and these registrations by id."""
         with self._database.write() as connection:
             ours = claiming.renew(connection, claims, self._clock() + self._settings.lease) if claims else set()
             return ours, _as_they_are(connection, set(webhooks))
 
     def give_back(self, claims: Sequence[Claim]) -> None:
+        """Ends the leases of claims that are still ours, so that others can claim them at once."""
         with self._database.write() as connection:
             claiming.give_back(connection, claims)
 
@@ -130,9 +137,11 @@ class Ledger:
         return claim, webhook
 
     def next_due(self) -> datetime | None:
+        """When the next delivery of an active webhook is due, or its lease ends (UTC); None if none is pending."""
         with self._database.read() as connection:
             return outbox.next_due(connection, self._clock())
 
     def is_leased_elsewhere(self) -> bool:
+        """Whether a pending delivery is leased: by another dispatcher, provided that this one holds nothing."""
         with self._database.read() as connection:
             return outbox.has_leases(connection, self._clock())

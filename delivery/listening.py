@@ -17,7 +17,8 @@ async def listening(
 ) -> AsyncIterator[str]:
     """Serves on 127.0.0.1 (port 0: any free one) and yields the URL to deliver to.
 
-    `on_received` hears the envelope of each genuine delivery, answered 200, and None for one refused with 401.
+    `on_received` is called with the envelope of each genuine delivery, which is answered 200, and with None for one
+    that is refused with 401.
     """
 
     async def receive(request: web.Request) -> web.Response:

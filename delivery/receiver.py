@@ -1,7 +1,7 @@
-"""For those who receive: is this body from the sender we share a secret with, what does it say, did it come before?
+"""For receivers: does this body come from the sender we share a secret with, what does it say, did it come before?
 
-Nothing here knows a web framework: headers and the raw body in, a status and a text out. `receiver_app.py` puts it
-behind aiohttp.
+Nothing here knows a web framework: headers and the raw body go in, a status and a text come out. `receiver_app.py` puts
+it behind aiohttp.
 """
 
 import json
@@ -20,19 +20,19 @@ from chainbell.rules.payload import MalformedPayloadError, unwire
 
 
 class InvalidSignatureError(ValueError):
-    """The body does not carry a signature made with the secret, or not one of these minutes."""
+    """The body carries no signature made with the secret, or only one older or newer than the tolerance allows."""
 
 
 class MalformedDeliveryError(ValueError):
-    """A genuine body that is not what its event's payload says; the message names the field."""
+    """A genuine body that does not fit the payload of its event; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery as it is meant.
+    """One delivery, parsed.
 
-    `id` is the same on every retry of the message; `data` is the event's payload (`TaskRed` ...), for an event that is
-    not known the plain dictionary; `retry_count` counts from 0.
+    `id` is the same on every retry of the message; `data` is the event's payload (`TaskRed` ...) or, for an unknown
+    event, the plain dictionary; `retry_count` counts from 0.
     """
 
     id: str
@@ -52,11 +52,12 @@ def verify(
     tolerance: timedelta | None = None,
     now: datetime | None = None,
 ) -> dict[str, Any]:
-    """The parsed envelope of a genuine delivery; raises InvalidSignatureError for any other.
+    """The envelope of a genuine delivery, as parsed JSON.
 
-    `body` is the raw bytes as received. With a `tolerance` the Standard Webhooks signature is asked for, whose
-    timestamp must lie so near to `now` (the present, unless given): what was recorded long ago cannot be played again.
-    A delivery may come more than once all the same: its `webhookId` tells.
+    `body` is the raw bytes as received. With a `tolerance`, the Standard Webhooks signature is required, and its
+    timestamp must lie that near to `now` (the present, unless given), so an old recording cannot be replayed. A genuine
+    delivery can still come more than once: its `webhookId` is the same then. Raises InvalidSignatureError for a body
+    that is not genuine, MalformedDeliveryError for one that is not a JSON object.
     """
     if tolerance is None:
         is_genuine = is_signed(headers, body, secret, prefix)
@@ -74,7 +75,7 @@ def verify(
 
 
 def parse(envelope: Mapping[str, Any], rules: Sequence[Rule] = CATALOGUE) -> Delivery:
-    """What an envelope says, its data as the payload class of its event; raises MalformedDeliveryError."""
+    """The delivery in an envelope, its data as its event's payload class; raises MalformedDeliveryError."""
     try:
         event, data = str(envelope["event"]), envelope["data"]
         payload = next((rule.payload for rule in rules if rule.event == event), None)
@@ -97,15 +98,16 @@ def _is_test(data: Any) -> bool:
 
 
 class Seen(Protocol):
-    """Remembers which messages have been handled. Asked before a message is handled, told after it."""
+    """Remembers which messages have been handled: it is asked before a message is handled, and told after it."""
 
     def __contains__(self, message_id: object, /) -> bool: ...
 
-    def add(self, message_id: str, /) -> None: ...
+    def add(self, message_id: str, /) -> None:
+        """Remembers a message whose handlers have returned."""
 
 
 class SeenInMemory:
-    """The newest messages of this process."""
+    """Remembers the newest `most` messages of this process."""
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
@@ -116,6 +118,7 @@ class SeenInMemory:
         return message_id in self._seen
 
     def add(self, message_id: str) -> None:
+        """Remembers a message, and forgets the oldest ones beyond `most`."""
         with self._lock:
             self._seen[message_id] = None
             while len(self._seen) > self._most:
@@ -123,7 +126,7 @@ class SeenInMemory:
 
 
 class SeenInFile:
-    """All messages of the last weeks, in a SQLite file that several processes may share."""
+    """Remembers the messages of the last 30 days (`keep`), in a SQLite file that several processes may share."""
 
     def __init__(self, path: Path | str, keep: timedelta = timedelta(days=30)) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -139,18 +142,20 @@ class SeenInFile:
         return row is not None
 
     def add(self, message_id: str) -> None:
+        """Remembers a message as seen now, and forgets those that were seen longer than `keep` ago."""
         now = datetime.now(UTC)
         with self._lock:
             self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", [message_id, now.isoformat()])
             self._connection.execute("DELETE FROM seen WHERE at < ?", [(now - self._keep).isoformat()])
 
     def close(self) -> None:
+        """Closes the file."""
         self._connection.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer."""
+    """What to answer: an HTTP status and a plain text."""
 
     status: int
     text: str
@@ -160,10 +165,10 @@ Handler = Callable[[Delivery], object]
 
 
 class Receiver:
-    """Verifies, parses, drops duplicates and hands on: `receive` answers as the sender's retry table wants it.
+    """Verifies and parses deliveries, drops duplicates, calls handlers, answers as the sender's retry table expects.
 
     A message counts as seen once its handlers have returned. If one raises, the answer is 500 and the message comes
-    again, so a handler must bear to be called twice for one message, too.
+    again, so handlers must tolerate being called twice for one message.
     """
 
     def __init__(
@@ -198,8 +203,8 @@ class Receiver:
     def receive(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Handles one request.
 
-        The answer is 200 for what was handled, was seen before or is a test event without data of its own, 401 for what
-        is not genuine, 400 for what is not understood, and 500 for what is to be sent again.
+        The answer is 200 for a delivery that was handled, was seen before, or is a test event without data of its own;
+        401 for one that is not genuine, 400 for one that is not understood, and 500 for one that should be sent again.
         """
         try:
             envelope = verify(headers, body, self._secret, prefix=self._prefix, tolerance=self._tolerance)

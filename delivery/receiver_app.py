@@ -1,4 +1,4 @@
-"""A `Receiver` behind aiohttp: the few lines that a receiver's web framework needs, to use or to copy."""
+"""A `Receiver` behind aiohttp: the few lines that a web framework needs, to use or to copy."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ LARGEST_BODY = 1024 * 1024
 
 
 def receiver_app(receiver: Receiver, path: str = "/{path:.*}") -> web.Application:
-    """An application that receives by POST; handlers run in threads, so they may block."""
+    """An application that passes POST requests to `receiver`; handlers run in threads, so they may block."""
 
     async def receive(request: web.Request) -> web.Response:
         reply = await asyncio.to_thread(receiver.receive, request.headers, await request.read())

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 5 * 60, 30 * 60, 2 * 60 * 60))
-"""How long after the n-th failed attempt the next one follows; six attempts in all."""
+"""How long after the n-th failed attempt the next one follows, at the earliest; six attempts in all."""
 
 
 class Outcome(StrEnum):
@@ -23,6 +23,8 @@ class Outcome(StrEnum):
 
 
 class Next(StrEnum):
+    """What becomes of a delivery after an attempt: it is done, due again, or given up."""
+
     DELIVERED = "delivered"
     RETRY = "retry"
     FAILED = "failed"
@@ -30,7 +32,7 @@ class Next(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows: `delay` counts from the end of the attempt and is set for a retry only."""
+    """What follows an attempt: `delay` counts from the attempt's end and is None except for a retry."""
 
     next: Next
     delay: timedelta | None = None
@@ -38,13 +40,13 @@ class Verdict:
 
 
 RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})
-"""What a webhook may ask to have retried: request timeout, too early, too many requests."""
+"""The statuses that a webhook may opt in to retrying: request timeout, too early, too many requests."""
 LONGEST_RETRY_AFTER = timedelta(days=1)
 
 
 def is_struggling(outcome: Outcome, http_status: int | None) -> bool:
-    """Whether the endpoint seems overloaded or down, so that fewer attempts at a time are made: it failed, was late, or
-    asked for a pause."""
+    """Whether the endpoint seems overloaded or down (it failed, was late, or asked for a pause), so that fewer attempts
+    are made at a time."""
     if outcome == Outcome.ANSWERED and http_status is not None:
         return http_status >= 500 or http_status in RETRIED_CLIENT_ERRORS
     return outcome not in (Outcome.REFUSED_ADDRESS, Outcome.NOT_SENT, Outcome.INTERRUPTED)
@@ -60,10 +62,9 @@ def judge(
 ) -> Verdict:
     """The verdict on the attempt with this number (the first is 1).
 
-    With `retry_client_errors` 408, 425 and 429 are retried, no earlier than the answer's `retry_after` asks.
-
-    2xx is delivered; 5xx and everything that kept a well-formed answer from arriving in time is retried; 3xx (never
-    followed), 4xx and an address the guard refuses fail at once, and 410 deactivates the webhook.
+    2xx is delivered; 5xx and whatever kept a well-formed answer from arriving in time is retried; 3xx (never followed),
+    4xx and an address that the guard refuses fail at once, and 410 deactivates the webhook. With `retry_client_errors`,
+    408, 425 and 429 are retried as well. No retry comes before the answer's `retry_after`, of a day at most.
     """
     if outcome == Outcome.REFUSED_ADDRESS:
         return Verdict(Next.FAILED)

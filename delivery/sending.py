@@ -1,4 +1,4 @@
-"""One delivery sent: signed, posted, judged. What comes of it is a settlement; nothing here touches the database."""
+"""Sending one delivery: it is signed, posted and judged. The result is a settlement; no database is touched here."""
 
 import asyncio
 import time
@@ -22,21 +22,25 @@ _STATES = {
 
 
 class Sender:
-    """Makes attempts, by these settings and this clock; the key ring opens the webhooks' secrets."""
+    """Makes attempts with these settings and this clock; the key ring opens the webhooks' secrets."""
 
     def __init__(self, keys: KeyRing, settings: DeliverySettings, clock: Clock) -> None:
-        self._opened = lru_cache(maxsize=1024)(keys.open)  # unsealing costs as much as signing ten times
+        self._opened = lru_cache(maxsize=1024)(keys.open)  # unsealing costs as much as ten signatures
         self._settings = settings
         self._clock = clock
 
     def open_client(self) -> aiohttp.ClientSession:
-        """Call from a running event loop."""
+        """An HTTP client with the guard, limit and deadline of the settings; call it in a running event loop."""
         return open_client(self._settings.guard, self._settings.in_flight, self._settings.deadline_seconds)
 
     async def send(
         self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook
     ) -> tuple[Settlement, bool | None]:
-        """One attempt, and whether the endpoint did well at it; no transaction is open while the request is."""
+        """Makes one attempt; returns its settlement and whether the endpoint did well, None if that does not show.
+
+        No transaction is open during the request. An attempt that cannot be made or is cancelled does not raise: it is
+        settled, too.
+        """
         started_at, begun = self._clock(), time.monotonic()
         try:
             answer = await self._post(client, claim, webhook, started_at)

@@ -10,10 +10,11 @@ from chainbell.delivery.signature import HEADER_PREFIX
 
 Clock = Callable[[], datetime]
 LEASE_MARGIN_SECONDS = 1.0
-"""By how much a lease must outlast the deadline of an attempt, for settling it."""
+"""By how much a lease must outlast the deadline of an attempt, so that it can be settled."""
 
 
 def system_clock() -> datetime:
+    """The present instant, in UTC."""
     return datetime.now(UTC)
 
 
@@ -42,12 +43,12 @@ class DeliverySettings:
 
     @property
     def lease(self) -> timedelta:
-        """The deadline of an attempt and time to settle it, unless set."""
+        """How long a claim is leased: `lease_seconds`, or the deadline and half of it again and the margin."""
         return timedelta(seconds=self.deadline_seconds + self.slack_seconds)
 
     @property
     def slack_seconds(self) -> float:
-        """How long a claim may wait before its attempt begins for its lease to outlast it; three heartbeats."""
+        """How long a claim may wait before its attempt begins, if the lease is to outlast it; three heartbeats."""
         if self.lease_seconds is not None:
             return self.lease_seconds - self.deadline_seconds
         return 0.5 * self.deadline_seconds + LEASE_MARGIN_SECONDS

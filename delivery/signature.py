@@ -19,7 +19,8 @@ def hex_signature(secret: str, body: bytes) -> str:
 def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """One `v1,...` entry of the Standard Webhooks `webhook-signature` header.
 
-    The key is the secret's bytes; of a secret in the form `whsec_<base64>` the decoded part.
+    `timestamp` is Unix seconds. The key is the secret's bytes or, for a secret of the form `whsec_<base64>`, the
+    decoded part.
     """
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(_standard_key(secret), signed, hashlib.sha256).digest()).decode()
@@ -44,7 +45,7 @@ def signed_headers(
     body: bytes,
     prefix: str = HEADER_PREFIX,
 ) -> dict[str, str]:
-    """The headers of one attempt. The first secret is the current one, a second one is being rotated out.
+    """The headers of one attempt. The first secret is the current one; a second one is being rotated out.
 
     `timestamp` is Unix seconds.
     """
@@ -62,7 +63,7 @@ def signed_headers(
 
 
 def is_signed(headers: Mapping[str, str], body: bytes, secret: str, prefix: str = HEADER_PREFIX) -> bool:
-    """Whether the body carries this secret's hex signature, the current one or the one being rotated out."""
+    """Whether the body carries this secret's hex signature, as the current secret or as the one being rotated out."""
     lowered = {name.lower(): value for name, value in headers.items()}
     expected = hex_signature(secret, body).encode()
     given = (lowered.get(f"{prefix}-Signature{suffix}".lower(), "") for suffix in ("", "-Previous"))
@@ -73,7 +74,7 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str, prefix: str 
 def is_standard_signed(
     headers: Mapping[str, str], body: bytes, secret: str, tolerance: timedelta, now: datetime
 ) -> bool:
-    """Whether one of the Standard Webhooks signatures is this secret's, and its timestamp within the tolerance."""
+    """Whether a Standard Webhooks signature is this secret's and its timestamp within the tolerance of `now`."""
     lowered = {name.lower(): value for name, value in headers.items()}
     stamp = lowered.get("webhook-timestamp", "")
     if not (stamp.isascii() and stamp.isdigit()) or abs(now.timestamp() - int(stamp)) > tolerance.total_seconds():

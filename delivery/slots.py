@@ -1,9 +1,9 @@
-"""Slots in flight, fairly among the endpoints: who begins next, and how much may be claimed for each. Pure.
+"""Slots in flight, shared fairly among the endpoints: which begins next, and how much may be claimed for each. Pure.
 
-An endpoint has at most its limit in flight, and seven times as much again waits here for its slots, so a quick one
-never waits for the database. The limit falls by half with each attempt at which the endpoint struggles and rises by one
-with each success (additive increase, multiplicative decrease: Chiu and Jain 1989), so an endpoint that comes back is
-ramped up from a sixteenth of its slots and not run over by what has been waiting for it.
+An endpoint has at most its limit in flight, and up to seven times as many claims wait here for its slots, so a quick
+endpoint never waits for the database. The limit falls by half with each attempt at which the endpoint struggles and
+rises by one with each success (additive increase, multiplicative decrease: Chiu and Jain 1989), so an endpoint that
+comes back is ramped up from a sixteenth of its slots and not overrun by what has been waiting for it.
 """
 
 from collections import deque
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from chainbell.storage import Claim, Webhook
 
 AHEAD = 8
-"""Claims held for each slot: one in flight and seven that wait. While all are held, all slots are taken."""
+"""Claims that may be held for each slot: one in flight and seven that wait."""
 LOWEST_SHARE = 16
-"""An endpoint that fails keeps this fraction of its slots."""
+"""An endpoint that struggles keeps at least one in this many of its slots."""
 
 
 @dataclass(slots=True)
 class Held:
-    """A claim that we hold; it may begin `until` then, in seconds of the monotonic clock, for its lease to last."""
+    """A claim that we hold; for its lease to last, it must begin before `until` (monotonic clock, seconds)."""
 
     claim: Claim
     until: float
@@ -61,20 +61,21 @@ class Slots:
         return AHEAD * self._most - len(self._held)
 
     def held_by_webhook(self) -> dict[str, int]:
+        """How many claims are held for each webhook that has any, waiting or in flight."""
         return {webhook: endpoint.held for webhook, endpoint in self._endpoints.items() if endpoint.held}
 
     def rooms(self) -> dict[str, int]:
-        """How much may be held for the endpoints whose limit is not the usual one."""
+        """How many claims may be held, by webhook, for the endpoints whose limit is lowered."""
         limits = ((webhook, endpoint.limit) for webhook, endpoint in self._endpoints.items())
         return {webhook: AHEAD * limit for webhook, limit in limits if limit < self._per_webhook}
 
     @property
     def room_of_one(self) -> int:
-        """How much may be held for an endpoint in good order."""
+        """How many claims may be held for an endpoint whose limit is not lowered."""
         return AHEAD * self._per_webhook
 
     def add(self, claims: Iterable[Claim], webhooks: Mapping[str, Webhook | None], until: float) -> None:
-        """Claims that may begin; one that is held already is held by its new fence from now on, and not begun twice."""
+        """Adds claims that may begin before `until`; one already held gets its new fence and does not begin twice."""
         for claim in claims:
             held = self._held.get(claim.id)
             if held is not None:
@@ -96,14 +97,14 @@ class Slots:
             self._turns.append(webhook_id)
 
     def begin(self, now: float) -> tuple[Held, Webhook] | None:
-        """The next that may begin, whose place is taken by it; the endpoints take turns."""
+        """Takes a slot for the next claim that may begin, None if none may; the endpoints take turns."""
         while self._turns and self.in_flight < self._most:
             webhook_id = self._turns.popleft()
             endpoint = self._endpoints.get(webhook_id)
             if endpoint is None or not endpoint.waiting or endpoint.in_flight >= endpoint.limit:
                 continue
             held = endpoint.waiting.popleft()
-            if held.until <= now:  # its lease may end before it would
+            if held.until <= now:  # its lease may end before the attempt does
                 del self._held[held.claim.id]
             else:
                 held.is_in_flight = True
@@ -115,7 +116,7 @@ class Slots:
         return None
 
     def end(self, held: Held, went_well: bool | None) -> None:
-        """An attempt has ended: well, with an endpoint that struggles, or (None) in a way that says nothing of that."""
+        """Frees an attempt's slot; `went_well` is False if the endpoint struggles, None if that does not show."""
         del self._held[held.claim.id]
         self.in_flight -= 1
         webhook_id = held.claim.webhook_id
@@ -130,8 +131,8 @@ class Slots:
             del self._endpoints[webhook_id]
 
     def refresh(self, webhooks: Mapping[str, Webhook | None]) -> list[Claim]:
-        """Registrations as they are now, None for one that is gone: returns the claims that wait for those that are
-        gone or inactive, which are no longer held."""
+        """Takes over registrations as they are now, None for one that is gone. Returns the waiting claims of those that
+        are gone or inactive, which are no longer held."""
         dropped: list[Claim] = []
         for webhook_id, webhook in webhooks.items():
             endpoint = self._endpoints.get(webhook_id)
@@ -144,7 +145,7 @@ class Slots:
         return dropped
 
     def drop_waiting(self) -> list[Claim]:
-        """Holds none of those that wait any more; returns them."""
+        """Stops holding the claims that wait, and returns them."""
         return [claim for endpoint in self._endpoints.values() for claim in self._drop(endpoint)]
 
     def _drop(self, endpoint: _Endpoint) -> list[Claim]:
@@ -155,11 +156,11 @@ class Slots:
         return claims
 
     def to_renew(self, before: float) -> list[Claim]:
-        """The claims whose leases end first: those that may begin `before` then only."""
+        """The claims whose leases end first: those whose `until` is not after `before`."""
         return [held.claim for held in self._held.values() if held.until <= before]
 
     def renewed(self, asked: Iterable[Claim], ours: set[str], until: float) -> None:
-        """Leases that last on; of the others those that wait are no longer held."""
+        """Extends the claims in `ours` to `until`; of the others that were asked for, those that wait are dropped."""
         lost = set()
         for claim in asked:
             held = self._held.get(claim.id)

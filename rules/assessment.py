@@ -9,15 +9,16 @@ from chainbell.rules.tails import TaskConsumption, task_consumptions
 from chainbell.rules.zones import NOISE, Zone
 
 TREND_FROM = 10.0
-"""Percent of the critical chain that must be done before its burn rate is extrapolated."""
+"""Percent of the critical chain that must be done before the burn rate is extrapolated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """Everything the rules look at, derived from a project at one instant.
 
-    `completion` and `project.consumption` are percent; `burn_rate` is their ratio, None before any of the chain is
-    done. `projected_finish` is a coordinate, `projection_basis` tells whether trend or forecast gave it.
+    `completion` is percent of the critical chain; `burn_rate` is `project.consumption` (percent) over it, None before
+    any of the chain is done. `projected_finish` is a coordinate, and `projection_basis` tells whether it comes from
+    the `trend` or the `forecast`. `buffers` begin with the project buffer; `tasks` are by position.
     """
 
     forecast: Forecast
@@ -31,7 +32,7 @@ class Assessment:
 
     @property
     def last_finish(self) -> float:
-        """The coordinate at which the last task is forecast to finish, the project to be done by its trend if later."""
+        """The coordinate of the latest forecast finish of any task, or of the projected finish if that is later."""
         return max([self.projected_finish, *self.forecast.finish])  # a cancelled task's NaN is never larger
 
     @property
@@ -41,7 +42,11 @@ class Assessment:
 
 
 def assess(project: Project, now: float) -> Assessment:
-    """The state of every buffer and task at the coordinate `now`."""
+    """The state of every buffer and task at the coordinate `now`.
+
+    The projected finish is `max(E^, E0 + B * c / x)` once at least `TREND_FROM` percent of the critical chain is done
+    and some of the buffer is consumed, and the forecast finish E^ before that.
+    """
     ahead = forecast(project, now)
     states = buffer_states(project, ahead)
     c = states[0].consumption
@@ -65,7 +70,8 @@ def assess(project: Project, now: float) -> Assessment:
 
 
 def chain_completion(project: Project, ahead: Forecast) -> float:
-    """Percent of the critical chain done, `100 * (L0 - sum of remaining) / L0` (Sciforma); negative if more is left.
+    """Percent of the critical chain done, `100 * (L0 - sum of remaining) / L0` (Sciforma); negative if more is left
+    than was planned.
 
     A chain of no length is done when its tasks are.
     """

@@ -6,9 +6,9 @@ A buffer's consumption is a delay over its size, in percent. What counts as dela
   ed. 2014). The default of the project buffer.
 - `overage`: what the chain's own tasks have taken and will take beyond their plan, `sum(elapsed + remaining - planned)`
   (Theory of Constraints Handbook, 2010, ch. 3).
-- `gap`, for feeding buffers and their default: how much of the planned gap between the chain and the task it joins is
-  lost. What the joined task slips for other reasons gives the chain as much more room; what it gains takes none away:
-  a chain that keeps its plan takes nothing of its buffer.
+- `gap`, for feeding buffers only and their default: how much of the planned gap between the chain and the task that it
+  joins is lost. Where the joined task slips for other reasons, the chain has that much more room; where it gains, the
+  chain loses none: a chain that keeps to its plan consumes none of its buffer.
 
 A feeding buffer protects the last task of its chain. The project buffer protects every end of the network: the tasks
 whose finish nothing waits for, and the critical chain's own last one.
@@ -26,12 +26,12 @@ NOISE = 1e-6
 """Working days below which two finishes are one: the noise of summing floats."""
 
 Holds = dict[int, list[tuple[float, int]]]
-"""By joined task: where each predecessor lets it start, the latest first, and the predecessor (positions). It is worked
-out once for all chains that join a task, however many they are."""
+"""By position of the joined task: the coordinate at which each predecessor lets it start, the latest first, with the
+predecessor's position. It is computed once for all chains that join the same task."""
 
 
 def consumption(delay: float, size: float) -> float:
-    """Percent of a buffer of `size` working days that `delay` working days take; signed, unclamped.
+    """The percent of a buffer of `size` working days that `delay` working days consume; signed, not clamped.
 
     A buffer of size 0 is untouched without delay; any delay overflows it, counted as on a one-day buffer already full.
     """
@@ -44,8 +44,9 @@ class BufferState(NamedTuple):
     """A buffer at one instant. Finishes are coordinates, `ends` are the positions of the tasks that it protects.
 
     `baseline_finish` is the chain's, `forecast_finish` the latest of the ends. `needed_finish` is the finish beyond
-    which the buffer is taken: the baseline's, moved by the slip of the joined task where the buffer is measured on the
-    gap. `is_done` once no task of a feeding chain is left to finish, of the project buffer none of its ends.
+    which the buffer is consumed: the baseline's, moved by the slip of the joined task where the buffer is measured on
+    the gap. `consumption` is percent, signed. `is_done` is true once no task of a feeding chain, or no end that the
+    project buffer protects, is left to finish.
     """
 
     buffer: Buffer
@@ -68,8 +69,8 @@ def buffer_states(project: Project, ahead: Forecast) -> tuple[BufferState, ...]:
 
 
 def _buffer_state(project: Project, ahead: Forecast, buffer: Buffer, chain: Chain, holds: Holds) -> BufferState:
-    """The last of a chain's tasks is the one that finishes last in the baseline; of several that finish together, the
-    one that the chain names last. Cancelled tasks are no longer protected, but what was promised with them stands."""
+    """The end of a chain is the task that finishes last in the baseline; of several that finish together, the one that
+    the chain names last. Cancelled tasks are no longer protected, but the promise that was made with them stands."""
     where, tasks, phase = project.network.positions, project.tasks, ahead.phase
     baseline_finish = latest = NOWHERE
     end, is_done = None, True
@@ -104,9 +105,10 @@ def _buffer_state(project: Project, ahead: Forecast, buffer: Buffer, chain: Chai
 def protected_ends(project: Project, ahead: Forecast, promised: float, last: int | None) -> tuple[int, ...]:
     """The positions of the tasks that the project buffer protects, in plan order.
 
-    These are the tasks that are not cancelled and whose finish no task waits for that is not cancelled, and `last`, the
-    critical chain's own. Ends that were planned to finish behind the critical chain (`promised`) are left out: the
-    buffer never covered them. An unfinished task whose successors have gone on without it is an end as well.
+    These are the tasks, cancelled ones left out, whose finish no other task that is not cancelled waits for, and
+    `last`, the critical chain's own end. Ends that were planned to finish after the critical chain (the coordinate
+    `promised`) are left out: the buffer never covered them. An unfinished task whose successors have gone on without
+    it is an end as well.
     """
     phase, tasks, network = ahead.phase, project.tasks, project.network
     ends = network.ends
@@ -128,7 +130,7 @@ def protected_ends(project: Project, ahead: Forecast, promised: float, last: int
 
 
 def _is_waited_for(project: Project, ahead: Forecast, position: int) -> bool:
-    """Whether a task still waits for this one's finish: a start that lies ahead by FS, an open finish by FF."""
+    """Whether a task still waits for this one's finish: one yet to start through FS, one yet to finish through FF."""
     return any(
         ahead.phase[after] is WAITING or (ahead.phase[after] is BEGUN and kind is LinkType.FF)
         for after, kind, _ in project.network.successors[position]
@@ -149,7 +151,7 @@ def _overage(task: Task, now: float) -> float:
 
 
 def _slip_for_other_reasons(project: Project, ahead: Forecast, joins: HostId, chain: set[int], holds: Holds) -> float:
-    """How far the joined task starts behind its plan but for this chain, in working days; negative if ahead of it."""
+    """The working days by which the joined task starts late for reasons other than this chain; negative if early."""
     position = project.position(joins)
     task = project.tasks[position]
     if ahead.phase[position] is not WAITING:

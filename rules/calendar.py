@@ -20,7 +20,7 @@ NOISE = 1e-6
 
 
 INSTANT_NOISE = timedelta(milliseconds=30)
-"""The same, as elapsed time."""
+"""The same as elapsed time."""
 
 
 Shift = tuple[time, time | None]
@@ -34,7 +34,8 @@ class Calendar:
     """A project's working time.
 
     `origin` is the date whose opening is coordinate 0; `working_days` are ISO weekdays (1 is Monday); `hours` are the
-    shifts of every working day in `time_zone`, in order, what lies between two of them being a break.
+    shifts of every working day in `time_zone`, in order, with a break between any two of them. Raises CalendarError for
+    working days or hours that do not form a calendar; the time zone is looked up when it is first needed.
     """
 
     origin: date
@@ -62,6 +63,7 @@ class Calendar:
         return ZoneInfo(self.time_zone)
 
     def is_working(self, day: date) -> bool:
+        """Whether `day` falls on a working weekday and is not a holiday."""
         return day.isoweekday() in self.working_days and day not in self.holidays
 
     def opening(self, day: date) -> datetime:
@@ -78,12 +80,12 @@ class Calendar:
         return datetime.combine(day, clock, self._zone).astimezone(UTC)
 
     def _shifts(self, day: date) -> list[tuple[datetime, timedelta]]:
-        """The day's shifts as instants and real lengths; a clock change may swallow one whole."""
+        """The opening instant and real length of each of the day's shifts; a clock change may swallow one whole."""
         spans = ((self._at(day, opens), self._at(day, closes)) for opens, closes in self.hours)
         return [(opens, max(closes - opens, timedelta())) for opens, closes in spans]
 
     def coordinate(self, instant: datetime) -> float:
-        """Working days from the origin to `instant` (aware); free time maps to the next opening."""
+        """Working days from the origin to `instant` (aware), negative before it; free time maps to the next opening."""
         day = self.local_date(instant)
         whole = float(self._days.before(day))
         if not self.is_working(day):
@@ -156,7 +158,7 @@ _FIRST_DAY, _LAST_DAY = date(2, 1, 1).toordinal(), date(9998, 12, 31).toordinal(
 
 
 class _DayCount:
-    """Counts working days by arithmetic: weeks at a time, with the holidays that cost a working day in order."""
+    """Counts working days by arithmetic: whole weeks, less the holidays that cost a working day."""
 
     def __init__(self, origin: date, working_days: frozenset[int], holidays: frozenset[date]) -> None:
         self._weekdays = sorted(working_days)

@@ -19,7 +19,7 @@ class ForecastDates:
         self._today = project.calendar.working_date(at)
 
     def completion(self, task_id: HostId) -> date | None:
-        """The forecast finish of a task; None for a cancelled one. What has no length is dated by its start."""
+        """The forecast finish of a task; None for a cancelled one. A task of no length is dated by its start."""
         position = self._project.position(task_id)
         ahead, calendar = self._seen.forecast, self._project.calendar
         start, finish = ahead.start[position], ahead.finish[position]
@@ -36,17 +36,17 @@ class ForecastDates:
 
     @property
     def projected(self) -> date:
-        """The projected completion of the project."""
+        """The projected completion of the project: its forecast or, where that is later, its trend."""
         return self._dated(self._seen.projected_finish, is_done=self._seen.project.is_done)
 
     @property
     def promise(self) -> date:
-        """The finish that the baseline promises: the critical chain's, and the project buffer behind it."""
+        """The finish that the baseline promises: the critical chain's planned finish plus the project buffer."""
         main = self._seen.project
         return self._project.calendar.finish_date(main.baseline_finish + main.buffer.size)
 
     def days_late(self) -> int:
-        """Calendar days from the target, without one from the promise, to the projected completion; 0 if none."""
+        """Calendar days from the target (the promise if there is none) to the projected completion; never negative."""
         due = self._project.target_end_date or self.promise
         return max(0, (self.projected - due).days)
 

@@ -2,14 +2,14 @@
 
 ChainbellError
 ├── FieldError                   a field and a reason
-│   ├── CalendarError            working days or hours that make no calendar
-│   ├── ZonePolicyError          zones that do not follow each other
-│   ├── NetworkError             tasks and links that form no network
+│   ├── CalendarError            working days or hours that do not form a calendar
+│   ├── ZonePolicyError          zones whose thresholds are out of order or out of range
+│   ├── NetworkError             tasks and links that do not form a network
 │   ├── PlanError                a plan whose parts do not fit together
 │   │   └── LevellingError       a demand on resources that no schedule can meet
 │   └── ReportError              a report that a project cannot take
 │       └── StaleReportError     one that is older than what is known already
-├── CalendarRangeError           a working day beyond all dates: no field is to blame for it
+├── CalendarRangeError           a working day that has no date: no single field is to blame
 └── EvaluationError              a project that cannot be read, or that the rules fail on
 """
 
@@ -30,7 +30,7 @@ class FieldError(ChainbellError, ValueError):
 
 
 class CalendarError(FieldError):
-    """Working days or hours that make no calendar."""
+    """Working days or hours that do not form a calendar."""
 
 
 class CalendarRangeError(ChainbellError, ValueError):
@@ -38,11 +38,11 @@ class CalendarRangeError(ChainbellError, ValueError):
 
 
 class ZonePolicyError(FieldError):
-    """Zones that do not follow each other."""
+    """Zones whose thresholds are out of order or out of range, or a margin that does not fit them."""
 
 
 class NetworkError(FieldError):
-    """Tasks and links that form no network."""
+    """Tasks and links that do not form a network: two tasks with one id, an unknown task, a cycle."""
 
 
 class PlanError(FieldError):
@@ -62,9 +62,9 @@ class StaleReportError(ReportError):
 
 
 class EvaluationError(ChainbellError):
-    """The project `project_id` cannot be evaluated, whatever was fed in; `reason` says why. Nothing was kept.
+    """The project `project_id` cannot be evaluated, whatever the change says; `reason` says why. Nothing was kept.
 
-    Its rows make no project, or the rules failed on it.
+    Its rows do not form a project, or a rule failed on it.
     """
 
     field = "rules"

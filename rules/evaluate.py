@@ -16,7 +16,7 @@ from chainbell.rules.transition import Cause, Firing, Rule, Transition
 
 P = TypeVar("P")
 EVENTS = UUID("6f0f7c1e-2d0b-5c5e-9a43-7d1f0e9b8c21")
-"""The namespace of event ids."""
+"""The UUIDv5 namespace of event ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Event:
 
     @property
     def task_id(self) -> HostId | None:
+        """The subject's id where the event is about a task; None for any other event."""
         return self.subject_id if self.name.startswith("task.") else None
 
     def payload(self, kind: type[P]) -> P:
@@ -58,7 +59,11 @@ class Evaluation:
 def evaluate(
     before: Project | None, after: Project, now: datetime, cause: Cause, rules: Sequence[Rule] = CATALOGUE
 ) -> Evaluation:
-    """Decides what the step from `before` to `after` at the instant `now` means. Pure: nothing else is consulted."""
+    """The events that the step from `before` to `after` brings at the instant `now`. Pure: it consults nothing else.
+
+    `before` is None for a project that is evaluated for the first time. Raises ValueError for a rule that fires twice
+    for one subject with the same occurrence, TypeError for a subject that is not an id.
+    """
     step = Transition(before, after, now, cause)
     latches: dict[LatchKey, Latch] = dict(after.latches)
     moved = False

@@ -1,9 +1,9 @@
 """The forward pass: when each task starts and finishes, from what is known now.
 
-A finished task keeps its actual dates. Work in progress finishes its remaining duration after it was last reported,
-never before now; work that stands still, on hold or in a frozen project, its remaining duration after now. A task that
-has not started begins now at the earliest, and when its links allow. All four link types hold, with lag; a cancelled
-task holds up nobody.
+A finished task keeps its actual dates. Work in progress finishes its remaining duration after the coordinate from which
+that counts, but never before now; work that stands still, on hold or in a frozen project, finishes its remaining
+duration after now. A task that has not started begins now at the earliest, and not before its links allow. All four
+link types hold, with lag; a cancelled task holds up no other.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ COMPLETED, CANCELLED = TaskStatus.COMPLETED, TaskStatus.CANCELLED
 
 
 class Phase(IntEnum):
-    """Which ends of a task lie ahead: both, the finish only, none; or it is cancelled and has none."""
+    """Which ends of a task lie ahead: both, only the finish, or neither; a cancelled task (`GONE`) has none."""
 
     WAITING = 0
     BEGUN = 1
@@ -32,7 +32,8 @@ WAITING, BEGUN, OVER, GONE = Phase
 class Forecast(NamedTuple):
     """By task position: start and finish (coordinates; NaN for a cancelled task), working days left, phase.
 
-    `overtaken` are the positions of unfinished tasks that a successor has not waited for: it has begun, or is over.
+    `overtaken` are the positions of unfinished tasks with a successor that has not waited for them: it has begun or is
+    over.
     """
 
     now: float
@@ -107,7 +108,7 @@ def forecast(project: Project, now: float) -> Forecast:  # noqa: C901  one hot l
 
 
 def own_finish(task: Task, now: float, *, stands_still: bool) -> float:
-    """Where work that has begun ends by its own remaining duration, whatever its links ask for."""
+    """The coordinate at which work that has begun ends by its own remaining duration, whatever its links ask for."""
     remaining = task.duration if task.remaining is None else task.remaining
     if task.status is ON_HOLD or stands_still:
         return now + remaining
@@ -123,20 +124,20 @@ def earliest_start(
 
 
 def start_bound(edge: Edge, duration: float, start: Sequence[float], finish: Sequence[float]) -> float:
-    """The earliest start that one link allows its successor."""
+    """The earliest start, as a coordinate, that one link allows a successor of this duration (working days)."""
     other, kind, lag = edge
     bound = (finish if kind in (FS, FF) else start)[other] + lag
     return bound if kind in (FS, SS) else bound - duration
 
 
 def has_begun(task: Task) -> bool:
-    """Whether work has begun and is not over: its start lies in the past, so no link moves it any more."""
+    """Whether work has begun and is not over: its start lies in the past, and no link moves it any more."""
     return task.status == IN_PROGRESS or (task.status == ON_HOLD and task.started is not None)
 
 
 def tail_step(ahead: Forecast, before: int, edge: Edge) -> float | None:
-    """How far the task at the edge's end finishes behind the one at `before`, in working days; None where delay does
-    not pass.
+    """The working days by which the task at the end of the edge finishes after the one at `before`; None where the
+    link passes no delay on.
 
     A link passes delay on only if it still binds: FS and SS bind a start that lies ahead, FF and SF an open finish,
     and SS and SF only while the predecessor's own start lies ahead.

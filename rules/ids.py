@@ -1,4 +1,4 @@
-"""The host's own ids: their limits, one order for both types, their text form."""
+"""The host's own ids: their limits, one order for both types, and their text form."""
 
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ def id_order(host_id: HostId) -> tuple[bool, int, str]:
 
 
 def other_form(host_id: HostId) -> HostId | None:
-    """The id as the other type writes it, `"3"` for 3 and 3 for `"3"`; None for a string that is no integer."""
+    """The id in the other type, `"3"` for 3 and 3 for `"3"`; None for a string that does not spell an integer."""
     if isinstance(host_id, int):
         return str(host_id)
     is_integer = _is_integer(host_id) and len(host_id.removeprefix("-")) <= MOST_DIGITS

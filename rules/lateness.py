@@ -1,4 +1,4 @@
-"""Whose delay it is: what a task runs over by itself, what it inherits and from whom, and where it goes from there."""
+"""Whose delay it is: what a task itself runs over, what it inherits from which tasks, and where the delay goes."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from chainbell.rules.ids import HostId
 from chainbell.rules.model import Project
 
 NAMED = 20
-"""How many tasks are named from whom a delay is inherited, and over which it reaches a buffer."""
+"""The most tasks that are named as sources of an inherited delay, or on the path by which one reaches a buffer."""
 
 
 class Inheritance(NamedTuple):
-    """By how many working days a task starts behind its plan, and the tasks before it that ran over, nearest first."""
+    """The working days by which a task starts behind its plan, and the tasks before it that ran over, nearest first."""
 
     days: float
     sources: tuple[HostId, ...]
@@ -22,7 +22,7 @@ class Inheritance(NamedTuple):
 def overrun(project: Project, seen: Assessment, position: int) -> float:
     """Working days from the task's start to its finish beyond its planned duration; 0 or less for one that keeps it.
 
-    What links ask of the finish is left aside: that is not the task's own doing.
+    A finish that links hold back does not count: that is not the task's own doing. A cancelled task has none.
     """
     task, ahead = project.tasks[position], seen.forecast
     phase = ahead.phase[position]
@@ -38,7 +38,7 @@ def overrun(project: Project, seen: Assessment, position: int) -> float:
 
 
 def inheritance(project: Project, seen: Assessment, position: int) -> Inheritance:
-    """The delay with which a task starts, followed back over the predecessors that hold it to those that ran over."""
+    """The delay with which a task starts, traced back through the predecessors that hold it to those that ran over."""
     tasks, ahead = project.tasks, seen.forecast
     late = ahead.start[position] - tasks[position].planned_start
     sources: list[HostId] = []
@@ -55,7 +55,7 @@ def inheritance(project: Project, seen: Assessment, position: int) -> Inheritanc
 
 
 def _holder(project: Project, seen: Assessment, position: int) -> int | None:
-    """The predecessor that holds the task's start longest, if it holds it beyond its plan."""
+    """The position of the predecessor that holds the task's start longest; None if none holds it beyond its plan."""
     ahead = seen.forecast
     bounds = [
         (start_bound(edge, ahead.remaining[position], ahead.start, ahead.finish), -edge[0])
@@ -68,7 +68,7 @@ def _holder(project: Project, seen: Assessment, position: int) -> int | None:
 
 
 def driving_path(project: Project, seen: Assessment, position: int) -> list[HostId]:
-    """The tasks over which this one's delay reaches the buffer that it takes most of, itself first; `NAMED` at most."""
+    """The tasks (ids) by which this one's delay reaches the buffer it takes most of, itself first; at most `NAMED`."""
     share, ahead = seen.tasks[position], seen.forecast
     path = [project.tasks[position].id]
     while share.buffer is not None and len(path) < NAMED:

@@ -1,4 +1,4 @@
-"""The values of a critical-chain project, frozen: what the host told us and what its baseline promised.
+"""The values of a critical-chain project, frozen: what the host has reported and what the baseline promises.
 
 Durations and coordinates are working days on the project's calendar (see `calendar.py`), percentages run 0..100,
 instants are aware datetimes in UTC. `Task` and `Link` are named tuples because a portfolio holds millions of them;
@@ -18,6 +18,8 @@ from chainbell.rules.zones import STATIC, Zone, ZonePolicy
 
 
 class ProjectStatus(StrEnum):
+    """The statuses of a project: only an Active one fires ready, red and early warning; work rests in a Frozen one."""
+
     PLANNING = "Planning"
     ACTIVE = "Active"
     FROZEN = "Frozen"
@@ -25,6 +27,8 @@ class ProjectStatus(StrEnum):
 
 
 class TaskStatus(StrEnum):
+    """The statuses of a task; one that is Completed or Cancelled has no work left."""
+
     NOT_STARTED = "NotStarted"
     IN_PROGRESS = "InProgress"
     ON_HOLD = "OnHold"
@@ -57,20 +61,24 @@ class Readiness(StrEnum):
 
 
 class RemainingFrom(StrEnum):
-    """Where the remaining duration comes from: reports of it, or any report of a percentage (for hosts that have no
-    other)."""
+    """Where the remaining duration comes from: reports of it, or any report of a percentage as well (for hosts that
+    report nothing else)."""
 
     REPORT = "report"
     PERCENT = "percent"
 
 
 class ChainKind(StrEnum):
+    """Whether a chain is the project's one critical chain or a feeding chain."""
+
     CRITICAL = "critical"
     FEEDING = "feeding"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
+    """Someone who manages a project, is assigned to a task, or reports a change."""
+
     id: HostId
     name: str
     email: str | None = None
@@ -78,6 +86,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Deliverable:
+    """Something that a milestone hands over; `status` is the host's own word for how far it is."""
+
     id: HostId
     name: str
     status: str = "Pending"
@@ -87,8 +97,8 @@ class Task(NamedTuple):
     """One task: its baseline (`duration`, `planned_*`) and what has been reported of it since.
 
     `remaining` is None until a remaining duration is reported. `counted_from` is the coordinate from which the
-    remaining duration counts: the last report of it, or the last start of work. `revision` counts accepted changes.
-    `not_before` is the coordinate before which work cannot start, whatever the links allow.
+    remaining duration counts: that of its last report, or of the last start of work. `revision` counts accepted
+    changes. `not_before` is the coordinate before which work cannot start, whatever the links allow.
     """
 
     id: HostId
@@ -110,6 +120,7 @@ class Task(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
+        """Whether the status is Completed; reports keep percent (100) and remaining duration (0) consistent with it."""
         return self.status == TaskStatus.COMPLETED
 
     @property
@@ -126,7 +137,10 @@ class Task(NamedTuple):
 
 
 class Link(NamedTuple):
-    """`resource` names what the two tasks contend for where the link stands for contention, not for precedence."""
+    """A link between two tasks; `lag` is working days and may be negative.
+
+    `resource` names what the two tasks contend for where the link stands for contention, not for precedence.
+    """
 
     predecessor: HostId
     successor: HostId
@@ -141,9 +155,10 @@ Edge = tuple[int, LinkType, float]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`order` lists task positions with every predecessor before its successors; ties keep the plan's own order.
+    """The compiled links: `predecessors` and `successors` are edges by task position.
 
-    `ends` are the positions of the tasks whose finish no other task waits for (no FS or FF link leaves them).
+    `order` lists task positions with every predecessor before its successors; ties keep the plan's own order. `ends`
+    are the positions of the tasks whose finish no other task waits for (no FS or FF link leaves them).
     """
 
     links: tuple[Link, ...]
@@ -166,6 +181,8 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
+    """The buffer at the end of the chain with the id `chain`; `size` is working days."""
+
     id: HostId
     chain: HostId
     size: float
@@ -174,9 +191,9 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where a project asks for other rules than the usual ones.
+    """Where a project departs from the default rules.
 
-    With `inherited_red` task.red rings also for a task that was red already while it waited.
+    With `inherited_red`, task.red also fires for a task that was already red while it waited.
     """
 
     readiness: Readiness = Readiness.DATES
@@ -186,6 +203,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
+    """A milestone; `achieved_at` is the instant (UTC) at which it was first reported achieved, None until then."""
+
     id: HostId
     name: str
     planned_date: date | None = None
@@ -278,9 +297,11 @@ class Project:
 
     @property
     def critical_chain(self) -> Chain:
+        """The chain of kind `critical`: a plan that has been checked has exactly one."""
         return next(chain for chain in self.chains if chain.kind == ChainKind.CRITICAL)
 
     @property
     def project_buffer(self) -> Buffer:
+        """The buffer of the critical chain."""
         critical = self.critical_chain.id
         return next(buffer for buffer in self.buffers if buffer.chain == critical)

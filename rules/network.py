@@ -16,7 +16,7 @@ def holds_finish(kind: LinkType) -> bool:
 def compile_network(tasks: Sequence[Task], links: Sequence[Link]) -> Network:
     """The network of these tasks, in time linear in tasks plus links (times the logarithm of the ready set).
 
-    Raises NetworkError for two tasks of one id, a link to an unknown task, or a cycle, naming the tasks in it.
+    Raises NetworkError for two tasks with one id, a link to an unknown task, or a cycle, whose tasks it names.
     """
     positions = {task.id: position for position, task in enumerate(tasks)}
     if len(positions) < len(tasks):
@@ -75,7 +75,7 @@ def _topological(before: list[list[Edge]], after: list[list[Edge]]) -> list[int]
 
 
 def _find_cycle(before: list[list[Edge]], stuck: set[int]) -> list[int]:
-    """Walks back from any task that never became ready, through others of the kind, until one is met again."""
+    """Walks back from a task that never became ready through others like it, until one is met again."""
     position = min(stuck)
     trail: list[int] = []
     while position not in trail:

@@ -23,12 +23,15 @@ class TaskShare:
 
 @dataclass(frozen=True, slots=True)
 class Predecessor:
+    """A predecessor as task.ready lists it; `completed_at` is an instant (UTC), None while it is not finished."""
+
     id: HostId
     name: str
     completed_at: datetime | None
 
 
 def camel_case(name: str) -> str:
+    """The wire form of a field name: `buffer_size` becomes `bufferSize`."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
 
@@ -39,7 +42,10 @@ def _keys(kind: type[Any]) -> tuple[tuple[str, str], ...]:
 
 
 def wire(value: Any) -> Any:
-    """JSON-ready data of a payload (a dataclass of dataclasses, tuples, dates, numbers and strings)."""
+    """JSON-ready data of a payload (a dataclass of dataclasses, tuples, dates, numbers and strings).
+
+    Raises ValueError for NaN and infinities, TypeError for a value of any other type.
+    """
     if isinstance(value, float) and not isfinite(value):
         raise ValueError(f"{value} is no number that JSON knows")
     if value is None or isinstance(value, (bool, int, float)):
@@ -63,7 +69,7 @@ def wire(value: Any) -> Any:
 
 
 def wire_instant(instant: datetime) -> str:
-    """`2025-01-30T14:30:00Z`; microseconds only where there are any."""
+    """An aware datetime in UTC, as `2025-01-30T14:30:00Z`; microseconds only where there are any."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -73,14 +79,14 @@ def shown(percent: float) -> float:
 
 
 class MalformedPayloadError(ValueError):
-    """A document that is not of the kind it should be; the message names the field and the reason."""
+    """A document that does not fit the type it is read as; the message names the field and the reason."""
 
 
 def unwire(kind: Any, document: Any, where: str = "data") -> Any:
-    """The value of this kind whose wire form the document is: the reverse of `wire`.
+    """Reads a value of type `kind` from its wire form: the reverse of `wire`.
 
-    `kind` is a payload class or a type that stands in one. Fields that it does not know are left aside. Raises
-    MalformedPayloadError.
+    `kind` is a payload class or the type of a field of one; `where` is the path that errors begin with. Unknown fields
+    are ignored. Raises MalformedPayloadError for a document that does not fit.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):

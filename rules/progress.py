@@ -1,8 +1,8 @@
-"""What a report does to a project: status, remaining duration and percent complete made consistent.
+"""What a report does to a project: it makes status, remaining duration and percent complete consistent.
 
-Remaining duration counts from the last report of it or the last start of work, so a report of something else
-(a percentage, a name) does not move the forecast, and neither does the passing of time. Work that stops, because it is
-put on hold or its project is frozen, keeps what it has done: what is left at that instant counts anew when it goes on.
+Remaining duration counts from its last report or the last start of work, so a report of something else (a percentage, a
+name) does not move the forecast, and neither does the passing of time. Work that stops, because it is put on hold or
+its project is frozen, keeps what it has done: what is left at that instant counts from when the work goes on.
 """
 
 from collections.abc import Container
@@ -26,8 +26,8 @@ from chainbell.rules.model import (
 
 
 def work_left(task: Task, now: float, *, stands_still: bool) -> float:
-    """Working days of work left at the coordinate `now`: the remaining duration less what has been worked since it was
-    counted, where work goes on; `stands_still` says that the project is frozen."""
+    """Working days of work left at the coordinate `now`: the remaining duration, less what has been worked since the
+    coordinate from which it counts if the work is going on. `stands_still` says that the project is frozen."""
     left = task.remaining_duration
     if task.status is not TaskStatus.IN_PROGRESS or stands_still or task.counted_from is None:
         return left
@@ -49,7 +49,7 @@ def report_task(
     A task is complete when its status is Completed, its percent is 100 or its remaining duration is 0, whichever is
     reported; a report of work left on a complete task reopens it. Raises ReportError for an unknown task, a negative
     or non-finite remaining duration (working days) or a percent outside 0..100, StaleReportError for a report older
-    than the task's last.
+    than the task's last one unless `allow_stale` is set.
     """
     if task_id not in project.network.positions:
         raise ReportError("taskId", _no_such(project, "task", task_id, project.network.positions))
@@ -105,9 +105,9 @@ def _finish(task: Task, now: float, at: datetime) -> Task:
 
 
 def _since(task: Task, now: float) -> float:
-    """From where what is reported at `now` counts: from then on, or from when work went on again if that came after.
+    """The coordinate from which a report made at `now` counts: `now`, or that at which work was resumed if later.
 
-    A report from before a freeze that is told after it does not make the time between work.
+    A report from before a freeze that arrives after it does not turn the time of the freeze into work.
     """
     if task.status is TaskStatus.IN_PROGRESS and task.updated_at is not None and task.counted_from is not None:
         return max(now, task.counted_from)
@@ -115,7 +115,7 @@ def _since(task: Task, now: float) -> float:
 
 
 def _work(before: Task, task: Task, since: float, remaining: float | None, percent: float | None, now: float) -> Task:
-    """Fills in what an unfinished (or cancelled) task's report left open; what it reports counts `since` then."""
+    """Fills in what the report of an unfinished or cancelled task left open; remaining duration counts from `since`."""
     if task.is_unfinished and (
         before.is_complete or before.percent == 100
     ):  # reopened: whatever was not reported is derived from the rest
@@ -139,7 +139,7 @@ def _work(before: Task, task: Task, since: float, remaining: float | None, perce
 
 
 class Report(NamedTuple):
-    """What a plan says has been done of a task already; starts and finishes are coordinates."""
+    """What a plan says of work already done: `remaining` is working days, `started` and `finished` are coordinates."""
 
     status: TaskStatus | None = None
     remaining: float | None = None
@@ -149,11 +149,11 @@ class Report(NamedTuple):
 
 
 def carried_over(task: Task, done: Report, calendar: Calendar, data_date: float) -> Task:
-    """The planned task with what has been done of it before chainbell knew it.
+    """The planned task with the work that was done on it before chainbell knew it.
 
-    What is left open is derived: an actual finish completes the task, an actual start or a percentage begins it, a
-    percentage gives the remaining duration, and dates that are missing are the planned ones. The remaining duration
-    counts from the plan's data date (a coordinate), from the start of work where that is later.
+    What the plan leaves open is derived: an actual finish completes the task, an actual start or a percentage begins
+    it, a percentage gives the remaining duration, and planned dates stand in for missing ones. The remaining duration
+    counts from the plan's data date (a coordinate), or from the start of work where that is later.
     """
     if not any(value is not None for value in done):
         return task
@@ -191,9 +191,10 @@ def carried_over(task: Task, done: Report, calendar: Calendar, data_date: float)
 
 
 def report_project(project: Project, at: datetime, status: ProjectStatus, *, allow_stale: bool = False) -> Project:
-    """The project with a new status; raises StaleReportError for a report older than the project's last.
+    """The project with a new status.
 
-    Freezing stops the work in progress, any other status lets it go on.
+    Freezing stops the work in progress; any other status lets it go on. Raises StaleReportError for a report older than
+    the project's last one unless `allow_stale` is set.
     """
     if project.updated_at is not None and at < project.updated_at and not allow_stale:
         raise StaleReportError(

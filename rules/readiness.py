@@ -12,9 +12,9 @@ def ready_tasks(project: Project, ahead: Forecast, today: date) -> list[bool]:
     """By task position: not started, and nothing holds up the start any more.
 
     FS predecessors are over, SS predecessors have started, and their lags, the task's own `not_before` and, for a task
-    without predecessors, its planned start are reached. A cancelled predecessor holds up nobody, FF and SF links hold
-    no start. A date that is an opening is reached on its day (`today` is the local date), and not at the closing before
-    it. With `Readiness.PREDECESSORS` lags and dates are left aside.
+    without predecessors, its planned start are reached. A cancelled predecessor and FF and SF links hold
+    up no start. A date that is an opening is reached on its own day (`today` is the local date), not at the closing
+    before it. With `Readiness.PREDECESSORS`, lags and dates are ignored.
     """
     tasks, predecessors = project.tasks, project.network.predecessors
     asks_dates = project.options.readiness is Readiness.DATES
@@ -30,7 +30,7 @@ def ready_tasks(project: Project, ahead: Forecast, today: date) -> list[bool]:
 
 
 def _is_free(tasks: Sequence[Task], ahead: Forecast, links: Sequence[Edge], asks_dates: bool) -> bool:
-    """Whether no predecessor has still to finish or to start, and where dates are asked for, their lags are over."""
+    """Whether no predecessor has yet to finish (FS) or start (SS) and, where dates count, their lags are over."""
     now = ahead.now + NOISE
     for other, kind, lag in links:
         if kind is FS:
@@ -45,7 +45,7 @@ def _is_free(tasks: Sequence[Task], ahead: Forecast, links: Sequence[Edge], asks
 
 
 def _is_early(project: Project, task: Task, now: float, today: date, *, is_first: bool) -> bool:
-    """Whether the task's own dates lie ahead: `not_before`, and of one that follows nothing its planned start."""
+    """Whether the task's own dates lie ahead: `not_before` and, if it has no predecessors, its planned start."""
     dates = [] if task.not_before is None else [task.not_before]
     if is_first:
         dates.append(task.planned_start)

@@ -1,4 +1,4 @@
-"""What the state of a project itself suggests: where the buffer goes, what stands still, whose load it is."""
+"""What the state of a project itself suggests: where its buffer goes, what stands still, who carries the load."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from chainbell.rules.progress import work_left
 from chainbell.rules.transition import Transition
 
 TASKS = 2
-"""How many of the driving tasks are spoken of."""
+"""The number of driving tasks that get advice of their own."""
 
 
 def recommendations(step: Transition, drivers: Sequence[tuple[Task, float]]) -> tuple[str, ...]:
-    """Sentences for people; `drivers` are the tasks that take the buffers with their percent, the largest first."""
+    """Advice in sentences; `drivers` are the tasks that take the buffers, each with its percent, the largest first."""
     advice = [_about(step, task, percent) for task, percent in drivers[:TASKS]]
     load: dict[str, float] = {}
     for task in step.after.tasks:
@@ -45,7 +45,7 @@ def _about(step: Transition, task: Task, percent: float) -> str:
 
 
 def _left(step: Transition, task: Task) -> float:
-    """What is left of a task in working days, to the hundredth that is shown."""
+    """The working days of work left on a task, rounded to the hundredths that are shown."""
     return round(work_left(task, step.coordinate, stands_still=step.after.stands_still), 2)
 
 

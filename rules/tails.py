@@ -1,7 +1,7 @@
-"""Which tasks take the buffers: finish plus longest remaining path, swept backwards over the network once.
+"""Which tasks take the buffers: forecast finish plus longest remaining path, in one backward sweep over the network.
 
-A task's consumption is the largest share of any buffer downstream of it that its own forecast finish and the longest
-remaining path to that buffer take; it is measured on the forecast, whatever the buffer's measure.
+A task's consumption is the largest share of any buffer downstream of it that its own forecast finish, plus the longest
+remaining path to that buffer, takes. It is measured on the forecast, whatever the buffer's own measure.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from chainbell.rules.model import Project
 
 
 class TaskConsumption(NamedTuple):
-    """Percent of the buffer that the task takes most of, which buffer that is, and whether the project's is touched."""
+    """The percent of the buffer that a task takes most of, that buffer's id, and whether the project's is touched."""
 
     percent: float
     buffer: HostId | None
@@ -25,13 +25,18 @@ NOISE = 1e-9
 UNTOUCHED = TaskConsumption(0.0, None, False)
 
 Tails = tuple[list[float], list[dict[int, float] | None]]
-"""Longest remaining paths by task position: to the project buffer, and by number to feeding buffers. Each is kept less
-the finish that its buffer needs, so that a finish plus a tail is a delay."""
+"""Longest remaining paths (working days) by task position: to the project buffer, and to feeding buffers by their
+number. The finish that the buffer needs is subtracted from each, so a finish plus a tail is a delay."""
 
 
 def task_consumptions(
     project: Project, ahead: Forecast, states: tuple[BufferState, ...]
 ) -> tuple[TaskConsumption, ...]:
+    """By task position, how much each task takes of the buffer that it takes most of; `UNTOUCHED` where it takes none.
+
+    A share is `100 * (finish + tail - needed) / size`, the delay with which the task alone would reach the buffer.
+    `states` begin with the project buffer's.
+    """
     taken = [UNTOUCHED] * len(project.tasks)
     if all(state.forecast_finish <= state.needed_finish + NOISE for state in states):
         return tuple(taken)
@@ -54,11 +59,11 @@ def task_consumptions(
 
 
 def _tails(project: Project, ahead: Forecast, states: tuple[BufferState, ...]) -> Tails:  # noqa: C901  one hot loop
-    """One backward sweep: each task hands its predecessors the tails to those buffers that it takes something of.
+    """One backward sweep: each task hands its predecessors the tails to the buffers that it takes part of.
 
-    A buffer a task takes nothing of is not handed on: what precedes the task over this path cannot take anything of it
-    either. Nor is one of which it takes no more than of a larger buffer: that stays so all the way back. Nearly all
-    tails lead to the project buffer, so those stand in a list.
+    A tail to a buffer that the task takes nothing of is dropped, since no task before it on this path can take anything
+    of that buffer either. So is one to a buffer of which it takes no more than of a larger one: that holds all the way
+    back. Nearly all tails lead to the project buffer, so those are kept in a list.
     """
     main = [NOWHERE] * len(project.tasks)
     feeding: list[dict[int, float] | None] = [None] * len(main)
@@ -117,9 +122,9 @@ def _hand_on(
 def _undominated(
     here: dict[int, float], finish: float, main: float, states: tuple[BufferState, ...]
 ) -> dict[int, float] | None:
-    """Without the tails to buffers that can never be the one most taken of, here or further back.
+    """Drops the tails to buffers that cannot be the one most taken of, here or further back.
 
-    Further back a task has as much or more slack, and slack lowers the share of a larger buffer less.
+    A task further back has at least as much slack, and slack lowers the share of a larger buffer less.
     """
     main_size = states[0].buffer.size
     if main != NOWHERE and main_size > 0:

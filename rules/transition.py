@@ -1,4 +1,4 @@
-"""What a rule sees: the project before and after, the instant, the cause; and what it answers."""
+"""What a rule sees (the project before and after, the instant, the cause) and what it answers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -22,7 +22,7 @@ from chainbell.rules.zones import NOISE, Zone
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who or what brought the change: travels into payloads (`by`, `reason`) and into the kept explanation."""
+    """Who or what brought the change; it goes into payloads (`by`, `reason`) and into the kept explanation."""
 
     kind: str
     by: Person | None = None
@@ -43,17 +43,18 @@ class Transition:
 
     @cached_property
     def coordinate(self) -> float:
-        """The instant of evaluation in working days: `now`, or the last evaluation where a report comes late."""
+        """The instant of evaluation (`evaluated_at`) as a coordinate in working days."""
         return self.after.calendar.coordinate(self.evaluated_at)
 
     @property
     def evaluated_at(self) -> datetime:
+        """The instant of evaluation: `now`, or that of the last evaluation where a report comes late."""
         known = self.after.evaluated_at
         return self.now if known is None else max(self.now, known)
 
     @cached_property
     def assessment(self) -> Assessment:
-        """The project after the change, at `now`."""
+        """The project after the change, at the instant of evaluation."""
         return assess(self.after, self.coordinate)
 
     @cached_property
@@ -88,33 +89,34 @@ class Transition:
         return found
 
     def task_consumption(self, task: Task) -> TaskConsumption:
+        """How much the task takes, after the change, of the buffer that it takes most of."""
         return self.assessment.tasks[self.after.position(task.id)]
 
     def earlier_consumption(self, task: Task) -> float:
-        """The task's consumption (percent) at the last evaluation; 0 if there was none, or no such task to be done."""
+        """The task's consumption (percent) at the last evaluation; 0 without one, or if the task was over or absent."""
         if self.before is None or self.earlier is None or task.id not in self.before.network.positions:
             return 0.0
         position = self.before.position(task.id)
         return self.earlier.tasks[position].percent if self.before.tasks[position].is_unfinished else 0.0
 
     def earlier_zone(self, task: Task) -> Zone:
-        """The task's zone at the last evaluation, by the thresholds of then."""
+        """The task's zone at the last evaluation, by the thresholds in force then."""
         zones = self.after.zones if self.before is None else self.before.zones
         return zones.task_zone(self.earlier_consumption(task))
 
     def left_before(self, task: Task) -> float:
-        """Working days that were left, at the instant of the change, of a task as it was before it."""
+        """Working days of work left, at the instant of the change, on a task as it stood before the change."""
         if self.before is None:
             return task.remaining_duration
         now = self.before.calendar.coordinate(self.now)
         return work_left(task, now, stands_still=self.before.stands_still)
 
     def hits_critical_chain(self, task: Task) -> bool:
-        """The task is on the critical chain, or its delay reaches the project buffer."""
+        """Whether the task is on the critical chain or its delay reaches the project buffer."""
         return task.id in self.after.critical_chain.tasks or self.task_consumption(task).touches_project_buffer
 
     def start_predecessors(self, task: Task) -> Iterator[Task]:
-        """The tasks that can hold up this one's start: its FS and SS links."""
+        """The predecessors that can hold up this task's start: those of its FS and SS links."""
         for position, kind, _ in self.after.network.predecessors[self.after.position(task.id)]:
             if kind in (LinkType.FS, LinkType.SS):
                 yield self.after.tasks[position]
@@ -126,12 +128,12 @@ class Transition:
         return ready_tasks(self.after, self.assessment.forecast, today)
 
     def is_actionable(self, position: int) -> bool:
-        """Somebody can act on the task at this position: it is ready to start, in progress or on hold."""
+        """Whether somebody can act on the task at this position: it is ready to start, in progress or on hold."""
         return self.ready[position] or self.after.tasks[position].status in (TaskStatus.IN_PROGRESS, TaskStatus.ON_HOLD)
 
     @cached_property
     def red_tasks(self) -> frozenset[HostId]:
-        """The unfinished tasks that are above the red threshold now, whether somebody can act on them or not."""
+        """The ids of the unfinished tasks that are above the red threshold now, actionable or not."""
         red = self.after.zones.task_red + NOISE
         above = [position for position, share in enumerate(self.assessment.tasks) if share.percent > red]
         tasks, phase = self.after.tasks, self.assessment.forecast.phase
@@ -143,6 +145,7 @@ class Transition:
         return ForecastDates(self.after, self.assessment, self.evaluated_at)
 
     def due_date(self, task: Task) -> date:
+        """The date of the planned finish; see `Project.due_date`."""
         return self.after.due_date(task)
 
     def estimated_completion(self, task: Task) -> date | None:
@@ -150,7 +153,7 @@ class Transition:
         return self.dates.completion(task.id)
 
     def overrun(self, task: Task) -> float:
-        """Working days that the task itself runs over its planned duration; 0 or less for one that keeps it."""
+        """Working days by which the task itself runs over its planned duration; 0 or less for one that keeps to it."""
         return overrun(self.after, self.assessment, self.after.position(task.id))
 
     def inheritance(self, task: Task) -> Inheritance:
@@ -158,15 +161,16 @@ class Transition:
         return inheritance(self.after, self.assessment, self.after.position(task.id))
 
     def driving_path(self, task: Task) -> list[HostId]:
-        """The chain of tasks over which this one's delay reaches the buffer it takes most of."""
+        """The ids of the tasks by which this one's delay reaches the buffer that it takes most of, itself first."""
         return driving_path(self.after, self.assessment, self.after.position(task.id))
 
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A rule fires for a subject. `why` is kept with the event and does not travel.
+    """A rule fires for a subject. `why` is kept with the event and does not travel in the payload.
 
-    `occurrence` tells the firings of one event for one subject in one baseline apart; left at None, they are counted.
+    `occurrence` distinguishes the firings of one event for one subject in one baseline; where it is None, they are
+    counted.
     """
 
     subject: HostId

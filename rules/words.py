@@ -1,4 +1,4 @@
-"""Words that several rules explain themselves with."""
+"""Phrases that the explanations of several rules share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,24 +7,24 @@ Kept = Mapping[str, Any]
 
 
 def kept_values(why: Kept, _data: Kept) -> str:
-    """What is kept of the decision, value by value: the explanation of a rule that has no words of its own."""
+    """The kept reasons of a decision, value by value: the explanation of a rule that has none of its own."""
     return ", ".join(f"{key} {value}" for key, value in why.items())
 
 
 def status_change(why: Kept, _data: Kept) -> str:
-    """From which status to which."""
+    """The status before and the status after."""
     return f"{why['previousStatus']} → {why['newStatus']}"
 
 
 def days_early(days: int) -> str:
-    """Calendar days before the plan, negative behind it."""
+    """A number of calendar days in words; `days` is positive before the planned date, negative after it."""
     if days == 0:
         return "on the day planned"
     return f"{abs(days)} calendar day{'s' if abs(days) > 1 else ''} {'early' if days > 0 else 'late'}"
 
 
 def whose_delay(why: Kept) -> str:
-    """What a task runs over by itself, and what it inherits from whom; nothing for events from before that was kept."""
+    """What a task itself runs over, and what it inherits from which tasks; empty for events kept without either."""
     words = ""
     if why.get("overrun"):
         words += f"; it runs {round(why['overrun'], 1):g} working days over its own duration"

@@ -14,6 +14,8 @@ NOISE = 1e-9
 
 
 class Zone(StrEnum):
+    """What buffer consumption asks for: green nothing, yellow a plan, red action."""
+
     GREEN = "green"
     YELLOW = "yellow"
     RED = "red"
@@ -26,8 +28,8 @@ class ZonePolicy:
     With policy `static` the thresholds are constant: yellow from `yellow`, red strictly above `red`. With policy
     `fever` both are straight lines over chain completion x (0..100), yellow and red at or above their line, given by
     their values at x = 0 and x = 100. Task zones are static under both. `margin` is how far below a threshold
-    consumption must fall before an alarm is armed again: so many points, or one working day of the buffer where that
-    is more; with 0 the threshold alone decides.
+    consumption must fall before an alarm is armed again, in percentage points; one working day of the buffer where that
+    is more; with 0 the threshold alone decides. Raises ZonePolicyError for thresholds out of order or out of range.
     """
 
     policy: str = "static"
@@ -53,10 +55,10 @@ class ZonePolicy:
             raise ZonePolicyError("zones.margin", f"{self.margin:g} is not within 0 and 1000")
 
     def check_margin(self) -> None:
-        """Raises ZonePolicyError for a margin that is larger than the thresholds it is taken from.
+        """Raises ZonePolicyError for a margin that is larger than the thresholds it is subtracted from.
 
-        Asked of plans that come in; what is kept from before this was asked stays readable, and its alarms are armed
-        again when nothing is consumed.
+        Only new plans are checked: a policy that was kept before this check existed stays readable, and its alarms are
+        armed again when nothing is consumed.
         """
         line, highest = ("project's yellow threshold", self.yellow)
         if self.policy == "fever":
@@ -77,12 +79,14 @@ class ZonePolicy:
         return y0 + (y1 - y0) * x, r0 + (r1 - r0) * x
 
     def project_zone(self, consumption: float, completion: float) -> Zone:
+        """The zone of a project by buffer consumption and chain completion, both in percent."""
         yellow, red = self.project_thresholds(completion)
         if self.policy == "fever":
             red -= 2 * NOISE  # a point on the red line is red, on the static threshold it is yellow still
         return zone(consumption, yellow, red)
 
     def task_zone(self, consumption: float) -> Zone:
+        """The zone of a task that takes this percent of a buffer."""
         return zone(consumption, self.task_yellow, self.task_red)
 
     def is_recovered(self, consumption: float, threshold: float, size: float) -> bool:

@@ -1,4 +1,4 @@
-"""Claims: leases on what is due, fairly among the webhooks; each raises the delivery's fence."""
+"""Claims: leases on due deliveries, shared fairly among the webhooks; each claim raises its delivery's fence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -31,9 +31,9 @@ def claim(
 ) -> list[Claim]:
     """Leases up to `limit` due deliveries of active webhooks, first attempts before retries, oldest first.
 
-    The webhooks take turns: what one endpoint has queued does not stand before what another has, and who has least
-    `held` comes first, by chance among equals. One webhook gets at most `per_webhook`, or what `rooms` says of it, less
-    those that it already has held.
+    The webhooks take turns, so the queue of one endpoint does not hold up another's; the one with the fewest deliveries
+    `held` comes first, by chance among equals. Each webhook gets at most `per_webhook` deliveries, or its number in
+    `rooms`, less those that are held for it already.
     """
     most = limit if per_webhook is None else per_webhook
     waiting = list(connection.scalars(_WAITING, {"now": now}))
@@ -47,7 +47,7 @@ def claim(
         for webhook, free in list(room.items()):
             taken = found.get(webhook, [])[: min(free, limit - len(ids))]
             ids += taken
-            room[webhook] = free - len(taken) if len(taken) == share else 0  # who took less has no more, or no room
+            room[webhook] = free - len(taken) if len(taken) == share else 0  # less: it has no more, or no room
     if not ids:
         return []
     claims = {claimed.id: claimed for claimed in _lease(connection, ids, lease_until)}
@@ -75,7 +75,7 @@ _LEASED = AtOnce(select(*_BODY_AS_TEXT).where(_THESE))
 def _due(
     connection: Connection, now: datetime, webhooks: Sequence[str], share: int, besides: Sequence[str]
 ) -> dict[str, list[str]]:
-    """The ids of what is due and leased to nobody, at most a share for each of these webhooks."""
+    """By webhook, the ids of deliveries that are due and not leased, at most `share` for each of these webhooks."""
     query = _DUE_POSTGRESQL if connection.dialect.name == "postgresql" else _DUE_SQLITE
     found: dict[str, list[str]] = {}
     values = {"now": now, "webhooks": webhooks, "share": share, "besides": besides}
@@ -85,7 +85,7 @@ def _due(
 
 
 def _due_of_each() -> Select[Any]:
-    """The share of one webhook, the row of the enclosing query."""
+    """The due deliveries of one webhook, the row of the enclosing query, up to the share."""
     return (
         select(D.id)
         .where(D.webhook_id == WEBHOOKS.c.id, *_IS_DUE, _IS_FREE, not_(among(D.id, "besides")))
@@ -108,19 +108,19 @@ _DUE_SQLITE = AtOnce(
 
 
 def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_until: datetime) -> Claim | None:
-    """Leases one pending delivery, of a paused webhook too; None if it is not pending or leased to somebody."""
+    """Leases one pending delivery, even of a paused webhook; None if it is not pending or is leased already."""
     one = _LEASE_RETURNING.where(IS_PENDING, _IS_FREE)
     row = connection.execute(one, {"ids": [delivery_id], "now": now, "until": lease_until}).first()
     return None if row is None else Claim(*row)
 
 
 def renew(connection: Connection, claims: Sequence[Claim], lease_until: datetime) -> set[str]:
-    """The heartbeat: leases that are still ours last until then; the ids of those."""
+    """Extends the leases that are still ours to `lease_until`; returns the ids of their deliveries."""
     return _change_leases(connection, claims, lease_until)
 
 
 def give_back(connection: Connection, claims: Sequence[Claim]) -> set[str]:
-    """Ends leases that are still ours, for others to claim at once; the ids of those."""
+    """Ends the leases that are still ours, so that others can claim at once; returns the ids of their deliveries."""
     return _change_leases(connection, claims, None)
 
 

@@ -15,15 +15,15 @@ from chainbell.storage.errors import translated
 from chainbell.storage.metadata import SCHEMA
 
 BUSY_SECONDS = 30
-"""How long a SQLite writer waits for another."""
+"""How long a SQLite writer waits for another one before StorageError."""
 
 
 _CREATING = 0x636861696E62656C
-"""The advisory lock under which tables are created."""
+"""The key of the PostgreSQL advisory lock under which tables are created and upgraded."""
 
 
 class DatabaseUrlError(FieldError):
-    """The database URL cannot be used; the reason says why, and what to write instead."""
+    """A database URL that cannot be used; the reason says why and, where it can, what to write instead."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("database", reason)
@@ -90,18 +90,21 @@ class Database:
             migrations.prepare(connection)
 
     def upgrade(self, to: str = migrations.HEAD) -> str | None:
-        """Brings the tables to the newest revision; returns the one that was there, None for an empty database."""
+        """Upgrades the tables to revision `to`; returns the one that was there, None for an empty database.
+
+        Raises RevisionError for tables that are newer than this chainbell.
+        """
         with self._alone() as connection:
             return migrations.upgrade(connection, to)
 
     def revision(self) -> str | None:
-        """The revision of the tables that are there."""
+        """The revision of the tables that are there; None for an empty database."""
         with self.read() as connection:
             return migrations.revision_of(connection)
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
-        """A transaction that no other process's changes of the schema overlap."""
+        """A write transaction that excludes other processes' changes of the schema."""
         with self.write() as connection:
             if not self.is_sqlite:  # SQLite has one writer; on PostgreSQL the others wait here
                 connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
@@ -111,7 +114,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that means to write: SQLite admits one at a time from its first statement on."""
+        """A transaction that writes: SQLite admits one at a time, from its first statement on."""
         with translated(), self.engine.begin() as connection:
             self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
@@ -124,10 +127,11 @@ class Database:
             yield connection
 
     def _begin(self, connection: Connection, statement: str) -> None:
-        """On SQLite transactions begin here, and not where the driver guesses; straight on the driver's connection,
-        because listening to the engine's own events would cost every statement a tenth of its time."""
+        """Begins a SQLite transaction here, not where the driver guesses, and directly on the driver's connection:
+        listening to the engine's own events would cost every statement a tenth of its time."""
         if self.is_sqlite:
             connection.connection.cursor().execute(statement)
 
     def close(self) -> None:
+        """Closes the pooled connections; a database in memory is gone with its connection."""
         self.engine.dispose()

@@ -1,4 +1,4 @@
-"""What can go wrong with the database, whichever it is and whichever driver says so: translated once, in `Database`."""
+"""What can go wrong with a database, whichever it is and whichever driver says so; translated once, in `Database`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from chainbell.rules.errors import ChainbellError
 
 CONFLICTS = {"40001", "40P01"}
-"""PostgreSQL's states of a transaction that may be done anew: serialization failure, deadlock."""
+"""The SQLSTATEs of PostgreSQL after which a transaction can be repeated: serialization failure, deadlock."""
 
 
 class StorageError(ChainbellError):
-    """The database did not take it, and nothing was kept.
+    """The database refused, and nothing was kept.
 
-    `is_passing` where that is its present state (full, gone, locked, read-only), so that the same may be tried again;
-    otherwise it is what it was asked to do.
+    `is_passing` is true where its present state is the cause (full, gone, locked, read-only), so that the same can be
+    tried again; it is false where the request itself is.
     """
 
     def __init__(self, message: str, *, is_passing: bool = True) -> None:
@@ -27,19 +27,19 @@ class StorageError(ChainbellError):
 
 
 class ConflictError(ChainbellError):
-    """Other writers came first; nothing was kept, the same may be sent again."""
+    """Other writers came first; nothing was kept, and the same can be sent again."""
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the error is the database's present state, and not what it was asked to do."""
+    """Whether the error comes from the database's present state, not from what it was asked to do."""
     return isinstance(error, ConflictError) or (isinstance(error, StorageError) and error.is_passing)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns the driver's errors, SQLAlchemy's and raw ones, into our own.
+    """Turns the driver's errors, wrapped by SQLAlchemy or raw, into StorageError and ConflictError.
 
-    An IntegrityError passes: it is how unique constraints answer, and those who rely on them expect it.
+    IntegrityError passes through: it is how unique constraints answer, and callers that rely on them expect it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Changes and the events that they brought, kept in the order in which they were committed."""
+"""Changes and the events that they brought, in the order in which they were written."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,14 +20,14 @@ _FIND_CHANGE = select(CHANGES.c.key, CHANGES.c.digest).where(
 
 
 class FoundChange(NamedTuple):
-    """A change that was applied before; `digest` of its content is None where it was applied before those were kept."""
+    """A change that was applied before; `digest`, of its content, is None for changes from before it was kept."""
 
     key: int
     digest: str | None
 
 
 class NewChange(NamedTuple):
-    """An accepted change: what it says happened `at`, and when it was told."""
+    """An accepted change: what it reports happened `at`, and it was told at `recorded_at`."""
 
     project_key: int
     change_id: str | None
@@ -39,7 +39,7 @@ class NewChange(NamedTuple):
 
 
 def find_change(connection: Connection, project_key: int, change_id: str) -> FoundChange | None:
-    """The change of this id that was applied before; None if there was none."""
+    """The change with this id that was applied to the project before; None if there was none."""
     row = connection.execute(_FIND_CHANGE, {"project_key": project_key, "change_id": change_id}).first()
     return None if row is None else FoundChange(*row)
 
@@ -47,7 +47,7 @@ def find_change(connection: Connection, project_key: int, change_id: str) -> Fou
 def add_changes(connection: Connection, changes: Sequence[NewChange]) -> list[int]:
     """Keeps accepted changes and returns their keys in this order.
 
-    Raises IntegrityError if one of this id was kept meanwhile.
+    Raises IntegrityError if one with the same id has been kept meanwhile.
     """
     rows = [change._asdict() for change in changes]
     if len(rows) == 1:
@@ -78,7 +78,7 @@ def add_events(connection: Connection, events: Sequence[tuple[int, int, Event]])
 
 
 def events_of_change(connection: Connection, change_key: int) -> list[Event]:
-    """What a change brought when it was applied."""
+    """The events that a change brought when it was applied, in the order in which they fired."""
     query = select(EVENTS).where(EVENTS.c.change_key == change_key).order_by(EVENTS.c.position)
     return [_event(row) for row in connection.execute(query)]
 
@@ -91,7 +91,7 @@ def find_events(
     name: str | None = None,
     limit: int | None = None,
 ) -> list[Event]:
-    """Kept events, oldest first; with a limit the newest of them."""
+    """The kept events that match all that is given, oldest first; with a limit, only the newest of them."""
     query = select(EVENTS).order_by(EVENTS.c.position.desc())
     for column, wanted in (("account_id", account_id), ("project_id", project_id), ("name", name)):
         if wanted is not None:
@@ -100,6 +100,7 @@ def find_events(
 
 
 def find_event(connection: Connection, event_id: str) -> Event | None:
+    """The kept event with this id, of any account; None if there is none."""
     row = connection.execute(select(EVENTS).where(EVENTS.c.id == event_id)).first()
     return None if row is None else _event(row)
 

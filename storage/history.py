@@ -1,4 +1,4 @@
-"""What a project leaves behind: the plan document of each baseline, the points of its fever chart."""
+"""The history of a project: the plan document of each baseline, and the points of its fever chart."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ _LAST_POINT = (
 class KeptBaseline(NamedTuple):
     """A baseline: the plan document as it was given, and the plan as it was planned, with the notes made on it.
 
-    `planned` and `notes` are None in databases from before they were kept.
+    `planned` and `notes` are None in rows from before they were kept.
     """
 
     number: int
@@ -35,18 +35,19 @@ class KeptBaseline(NamedTuple):
 
 
 def keep_baseline(connection: Connection, key: int, baseline: KeptBaseline) -> None:
+    """Writes a baseline of the project with the row key `key`; raises IntegrityError if its number is taken."""
     connection.execute(insert(BASELINES).values(project_key=key, **baseline._asdict()))
 
 
 def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] | None:
-    """The plan document of a baseline."""
+    """The plan document of a baseline as it was given; None if there is no such baseline."""
     same = (BASELINES.c.project_key == key) & (BASELINES.c.number == number)
     plan: dict[str, Any] | None = connection.scalar(select(BASELINES.c.plan).where(same))
     return plan
 
 
 def baselines(connection: Connection, key: int, *, newest: int | None = None) -> list[KeptBaseline]:
-    """The baselines of a project, the first one first: all of them, or the newest so many."""
+    """The baselines of a project, oldest first; all of them, or only the `newest` so many."""
     columns = (BASELINES.c[name] for name in KeptBaseline._fields)
     query = select(*columns).where(BASELINES.c.project_key == key).order_by(BASELINES.c.number.desc()).limit(newest)
     return [KeptBaseline(*row) for row in connection.execute(query)][::-1]

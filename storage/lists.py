@@ -1,7 +1,7 @@
 """Many values as one parameter, many rows as one: the statement's text, and with it its plan, stays the same.
 
-On SQLite it is one call of the driver, which gives way to other threads at each row, and in a process whose threads are
-busy loses more time with that than with the rows.
+On SQLite that makes one call of the driver out of many: the driver yields to other threads at each row, which costs
+more than the row itself in a process whose threads are busy.
 """
 
 import json
@@ -32,7 +32,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class _Texts(TypeDecorator[Any]):
-    """An array on PostgreSQL, a JSON array on SQLite."""
+    """A list of strings: an array on PostgreSQL, a JSON array on SQLite."""
 
     impl = Text
     cache_ok = True
@@ -46,14 +46,14 @@ class _Texts(TypeDecorator[Any]):
 
 
 class _Among(FunctionElement[bool]):
-    """Without a type: as a Boolean SQLAlchemy would compare it with 1 on SQLite, and no index would answer."""
+    """It has no type: SQLAlchemy would compare a Boolean with 1 on SQLite, and no index would be used."""
 
     name = "among"
     inherit_cache = True
 
 
 def among(column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
-    """Whether the column's text is one of the list that the parameter of this name brings."""
+    """The condition that the column's text is in the list of strings bound to the parameter of this name."""
     return _Among(column, bindparam(parameter, type_=_Texts))
 
 
@@ -71,7 +71,7 @@ def _json_each(element: Any, compiler: Any, **options: Any) -> str:
 
 
 def given_rows(of: Table, names: Sequence[str], dialect: str) -> Any:
-    """Rows with these columns of a table, which the parameter `rows` brings as `document` makes it, to select from."""
+    """A selectable of rows with these columns of a table, bound to the parameter `rows` as `document` makes it."""
     rows = bindparam("rows", type_=Text)
     if dialect == "postgresql":
         columns = (column(name, of.c[name].type) for name in names)
@@ -83,7 +83,7 @@ def given_rows(of: Table, names: Sequence[str], dialect: str) -> Any:
 
 
 def document(connection: Connection, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as the parameter of `given_rows`; instants as the database keeps them."""
+    """The rows as JSON for the parameter `rows` of `given_rows`; instants in the form that the database keeps."""
     encode = _instant_in_sqlite if connection.dialect.name == "sqlite" else datetime.isoformat
     return json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=encode)
 
@@ -94,7 +94,7 @@ def _instant_in_sqlite(value: datetime) -> str:
 
 
 class AtOnce:
-    """A query whose rows come together; on SQLite of values that JSON knows, of bytes that are UTF-8 text as text."""
+    """A query whose rows come in one call. On SQLite its values must be what JSON can hold, bytes cast to text."""
 
     def __init__(self, query: Select[Any]) -> None:
         self._query = query
@@ -102,6 +102,7 @@ class AtOnce:
         self._as_one = select(func.json_group_array(func.json_array(*rows.c), type_=Text)).select_from(rows)
 
     def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Runs the query; on SQLite the rows are lists of JSON values, so an instant comes as text."""
         if connection.dialect.name != "sqlite":
             return connection.execute(self._query, parameters).all()
         rows: list[list[Any]] = json.loads(connection.scalar(self._as_one, parameters) or "[]")

@@ -29,7 +29,7 @@ LINK_TYPES = {kind.value: kind for kind in LinkType}
 
 
 def task_from(row: Sequence[Any], people: Mapping[HostId, Person]) -> Task:
-    """A task from its row in the order of its columns: unpacked in one go, for a portfolio has millions of them."""
+    """A task from its row, in the order of the table's columns; unpacked in one go, as a portfolio has millions."""
     (_, task_id, _, name, duration, start, finish, status, remaining, percent, started, finished) = row[:12]
     (counted_from, finished_at, updated_at, revision, assigned_to, not_before) = row[12:]
     return Task(
@@ -53,12 +53,13 @@ def task_from(row: Sequence[Any], people: Mapping[HostId, Person]) -> Task:
 
 
 def link_from(row: Sequence[Any]) -> Link:
-    """A link from its row in the order of its columns."""
+    """A link from its row, in the order of the table's columns."""
     _, _, predecessor, successor, kind, lag, resource = row
     return Link(predecessor, successor, LINK_TYPES[kind], lag, resource)
 
 
 def task_columns(key: int, position: int, task: Task) -> dict[str, Any]:
+    """A task's row, by column; `key` is the project's row key, `position` the task's place in the plan."""
     columns = task._asdict()
     person = columns.pop("assigned_to")
     return {
@@ -71,7 +72,7 @@ def task_columns(key: int, position: int, task: Task) -> dict[str, Any]:
 
 
 def state_columns(project: Project) -> dict[str, Any]:
-    """What changes with every report and evaluation."""
+    """The columns of a project's row that change with reports and evaluations."""
     return {
         "status": project.status.value,
         "revision": project.revision,
@@ -82,7 +83,7 @@ def state_columns(project: Project) -> dict[str, Any]:
 
 
 def plan_columns(project: Project) -> dict[str, Any]:
-    """What a baseline fixes."""
+    """The columns of a project's row that a baseline fixes."""
     calendar = project.calendar
     return {
         "name": project.name,
@@ -103,7 +104,10 @@ def plan_columns(project: Project) -> dict[str, Any]:
 
 
 def calendar_from(origin: date, kept: Any) -> Calendar:
-    """The calendar of a row; most projects share a few, and a calendar is a value, so each is made once."""
+    """A calendar from its JSON. Most projects share a few, and a calendar is a value, so each is made once.
+
+    `origin` is the project's start date. Raises CalendarError for what does not form a calendar.
+    """
     hours = tuple((opens, closes) for opens, closes in kept["hours"])
     return _calendar(origin, tuple(kept["working_days"]), tuple(kept["holidays"]), hours, kept["time_zone"])
 
@@ -126,6 +130,7 @@ def _calendar(
 
 
 def milestone_columns(after: Project) -> list[dict[str, Any]]:
+    """The rows of a project's milestones, by column, without the project's key."""
     return [
         {
             "id": m.id,
@@ -140,12 +145,13 @@ def milestone_columns(after: Project) -> list[dict[str, Any]]:
 
 
 def milestone_from(row: Any) -> Milestone:
+    """A milestone from its row."""
     deliverables = tuple(Deliverable(**deliverable) for deliverable in row.deliverables)
     return Milestone(row.id, row.name, row.planned_date, deliverables, row.achieved_at)
 
 
 def options_from(kept: Any) -> Options:
-    """A project's options; rows from before there were any have none."""
+    """A project's options from their JSON; the defaults for rows from before there were any."""
     if not kept:
         return Options()
     readiness, remaining_from = Readiness(kept["readiness"]), RemainingFrom(kept["remaining_from"])
@@ -153,5 +159,6 @@ def options_from(kept: Any) -> Options:
 
 
 def zones_from(kept: Any) -> ZonePolicy:
+    """A zone policy from its JSON; raises ZonePolicyError for thresholds out of order, TypeError for unknown fields."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
     return ZonePolicy(**values)

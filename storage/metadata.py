@@ -1,4 +1,4 @@
-"""Where the tables live beside a host's own, and what they are made in: metadata of their own."""
+"""Where the tables live beside a host's own, and the metadata, separate from the host's, that describes them."""
 
 import os
 

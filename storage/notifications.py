@@ -1,6 +1,6 @@
-"""A word from process to process that deliveries may be due: PostgreSQL's LISTEN and NOTIFY.
+"""A notice from process to process that deliveries may be due: PostgreSQL's LISTEN and NOTIFY.
 
-It is only a nudge. Who misses it finds the same deliveries by looking.
+It is only a nudge: a process that misses it finds the same deliveries when it next looks.
 """
 
 import threading
@@ -13,12 +13,12 @@ from chainbell.storage.metadata import PREFIX, SCHEMA
 
 CHANNEL = f"{SCHEMA or ''}{PREFIX}due"
 LOOK_SECONDS = 1.0
-"""How soon a listener notices that it is to stop."""
+"""How long a listener takes at most to notice that it is to stop."""
 RECONNECT_SECONDS = 1.0
 
 
 def notify(connection: Connection) -> None:
-    """Tells the other processes once the transaction is committed; nothing on SQLite."""
+    """Notifies the other processes once the transaction is committed; does nothing on SQLite."""
     if connection.dialect.name == "postgresql":
         connection.execute(_NOTIFY)
 
@@ -27,9 +27,9 @@ _NOTIFY = select(func.pg_notify(CHANNEL, ""))
 
 
 class Listener:
-    """Calls `on_notice` from a thread of its own whenever another process tells; nothing on SQLite.
+    """Calls `on_notice` from a thread of its own whenever a process notifies; does nothing on SQLite.
 
-    It connects anew when the connection is lost, and then calls at once: something may have been missed.
+    It reconnects when the connection is lost, and then calls at once, since it may have missed a notice.
     """
 
     def __init__(self, database: Database, on_notice: Callable[[], None]) -> None:
@@ -39,12 +39,13 @@ class Listener:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Starts the thread, a daemon; does nothing on SQLite."""
         if not self._database.is_sqlite:
             self._thread = threading.Thread(target=self._run, name="chainbell-listener", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; waits for it."""
+        """Ends the thread and waits for it."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()

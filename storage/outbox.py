@@ -1,4 +1,4 @@
-"""The outbox: deliveries written in the transaction of the events that they carry, and what is due of them.
+"""The outbox: deliveries, written in the transaction of the events that they carry, and which of them are due.
 
 Claiming is in `claiming.py`, recording attempts in `settling.py`, sending again in `resending.py`. A delivery is found
 by its state and lease, never by tailing ids.
@@ -35,7 +35,7 @@ IS_LOST = DELIVERIES.c.state.in_([literal_column(f"'{state}'") for state in LOST
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A message for one webhook: `id` travels as `webhookId`, `body` is what will be sent, its retry count 0."""
+    """A message for one webhook: `id` travels as `webhookId`, `body` is what will be sent, with a retry count of 0."""
 
     id: str
     webhook_id: str
@@ -46,7 +46,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery leased to us: `fence` proves it, `attempts` counts those recorded so far."""
+    """A delivery leased to us: `fence` proves it, `attempts` counts the recorded ones in all series of tries."""
 
     id: str
     webhook_id: str
@@ -59,13 +59,13 @@ class Claim:
 
     @property
     def attempt(self) -> int:
-        """The number of the attempt to be made within the present series of tries, from 1."""
+        """The number, from 1, of the next attempt within the present series of tries."""
         return self.attempts - self.tried_before + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What one attempt came to: its log row, the delivery's next state, and when it is due again if it is pending."""
+    """The result of one attempt: its log row, the delivery's next state, and when it is due again if still pending."""
 
     claim: Claim
     state: DeliveryState
@@ -81,7 +81,7 @@ class Settlement:
 
     @property
     def attempt(self) -> "Attempt":
-        """The attempt that it settles, as the log keeps it."""
+        """The attempt as the log keeps it."""
         return Attempt(
             delivery_id=self.claim.id,
             number=self.claim.attempts + 1,
@@ -113,12 +113,12 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
-        """The endpoint answered 2xx."""
+        """Whether the endpoint answered 2xx."""
         return self.http_status is not None and 200 <= self.http_status < 300
 
 
 def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> None:
-    """Writes deliveries that are due now; once the transaction is committed the dispatchers of other processes hear."""
+    """Writes deliveries that are due now; dispatchers in other processes are notified once the transaction commits."""
     if not deliveries:
         return
     rows = [
@@ -149,7 +149,7 @@ _DUE = DELIVERIES.c.next_attempt_at
 
 
 def _first_due(is_retry: bool) -> Select[Any]:
-    """When the first pending delivery of each active webhook is or was due: one step into the index for each."""
+    """A query for when the first pending delivery of each active webhook is due: one index lookup per webhook."""
     first = (
         select(func.min(_DUE, type_=_DUE.type))
         .where(DELIVERIES.c.webhook_id == WEBHOOKS.c.id, DELIVERIES.c.is_retry.is_(is_retry), IS_PENDING)
@@ -166,13 +166,13 @@ _NEXT = select(func.min(func.coalesce(DELIVERIES.c.lease_until, _DUE), type_=_DU
 
 
 def oldest_due(connection: Connection, now: datetime) -> datetime | None:
-    """Since when the longest waiting delivery of an active webhook has been due; None if nothing is."""
+    """Since when the longest-waiting delivery of an active webhook has been due; None if none is due."""
     oldest: datetime | None = connection.scalar(_OLDEST)
     return oldest if oldest is not None and oldest <= now else None
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When the next pending delivery of an active webhook is due, or its lease runs out; None if there is none."""
+    """When the next pending delivery of an active webhook is due, or its lease ends; None if there is none."""
     first: datetime | None = connection.scalar(_OLDEST)
     if first is None or first > now:
         return first
@@ -181,7 +181,7 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 
 
 def has_leases(connection: Connection, now: datetime) -> bool:
-    """Whether a dispatcher holds a lease that lasts on a pending delivery of an active webhook."""
+    """Whether any pending delivery of an active webhook is under a lease that has not ended at `now`."""
     leased = (
         select(DELIVERIES.c.id)
         .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)

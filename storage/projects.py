@@ -1,4 +1,4 @@
-"""Projects out of the tables: found, locked, read whole, many at a time.
+"""Projects out of the tables: found, locked, and read whole, many at a time.
 
 Statements are built once; only their parameters differ from call to call.
 """
@@ -57,11 +57,11 @@ PARTS = (TASKS, LINKS, CHAINS, BUFFERS, MILESTONES)
 
 
 class AmbiguousProjectError(LookupError):
-    """Several accounts have a project of this id."""
+    """Several accounts have a project with this id."""
 
 
 class Located(NamedTuple):
-    """Where a project's row is, the version that a write must still find, whether its account has any webhook."""
+    """A project's row key, the version that a write must still find, and whether its account has any webhook."""
 
     key: int
     version: int
@@ -104,7 +104,7 @@ def locate(
 ) -> Located | None:
     """The row of a project, None if there is none; raises AmbiguousProjectError where the account is needed.
 
-    With `lock` other writers of it wait where the database can make them (PostgreSQL).
+    With `lock`, other writers of the project wait on PostgreSQL; SQLite has one writer anyway.
     """
     query, wanted = (_BY_ID, {"id": project_id}) if account_id is None else (
         _BY_ACCOUNT, {"id": project_id, "account": account_id}
@@ -144,7 +144,7 @@ def keys_to_evaluate(
     accounts: Sequence[HostId] | None = None,
     project_ids: Sequence[HostId] | None = None,
 ) -> list[int]:
-    """Row keys, beyond `after`, of Active projects that have not been evaluated at `as_of` or later."""
+    """Up to `limit` row keys, above `after`, of Active projects that have not been evaluated at `as_of` or later."""
     query = select(PROJECTS.c.key).where(*_to_evaluate(as_of, accounts, project_ids), PROJECTS.c.key > after)
     return list(connection.scalars(query.order_by(PROJECTS.c.key).limit(limit)))
 
@@ -155,7 +155,7 @@ def count_to_evaluate(
     accounts: Sequence[HostId] | None = None,
     project_ids: Sequence[HostId] | None = None,
 ) -> int:
-    """How many projects `keys_to_evaluate` goes through."""
+    """How many projects `keys_to_evaluate` would find without a limit."""
     query = select(func.count()).select_from(PROJECTS).where(*_to_evaluate(as_of, accounts, project_ids))
     return int(connection.scalar(query) or 0)
 
@@ -176,7 +176,7 @@ def _to_evaluate(
 
 
 def accounts(connection: Connection) -> list[HostId]:
-    """The accounts that have any project."""
+    """The ids of the accounts that have any project."""
     return list(connection.scalars(select(PROJECTS.c.account_id).distinct().order_by(PROJECTS.c.account_id)))
 
 
@@ -206,7 +206,7 @@ def versions(connection: Connection, keys: Sequence[int], *, lock: bool = False)
 def read(connection: Connection, key: int) -> StoredProject:
     """The project whole, with the last point of its fever chart.
 
-    Raises LookupError if the row is gone, EvaluationError for rows that make no project.
+    Raises LookupError if the row is gone, EvaluationError for rows that do not form a project.
     """
     try:
         stored = next(iter(read_many(connection, [key])), None)
@@ -220,7 +220,7 @@ def read(connection: Connection, key: int) -> StoredProject:
 def read_many(
     connection: Connection, keys: Sequence[int], points: Mapping[int, FeverPoint] = MappingProxyType({})
 ) -> list[StoredProject]:
-    """The projects whole, in the order of their keys, a query a table; `points` are their newest fever points."""
+    """The projects whole, in the order of their keys, one query per table; `points` are their newest fever points."""
     wanted = {"keys": list(keys)}
     heads = connection.execute(_BY_KEYS, wanted).all()
     parts = {part: _grouped(connection.execute(query, wanted).all()) for part, query in _PARTS.items()}
@@ -244,7 +244,7 @@ def _grouped(rows: Iterable[Any]) -> Rows:
 
 
 def _people(connection: Connection, heads: Sequence[Any], tasks: Rows) -> dict[HostId, dict[HostId, Person]]:
-    """By account and id, the managers and those whom tasks are assigned to."""
+    """By account and id, the managers and the people to whom tasks are assigned."""
     ids = {row.assigned_to_id for group in tasks.values() for row in group} | {head.manager_id for head in heads}
     ids.discard(None)
     people: dict[HostId, dict[HostId, Person]] = {}

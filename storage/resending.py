@@ -1,4 +1,4 @@
-"""Once more: finished deliveries made due again, and what is held for too long expired."""
+"""Sending again: finished deliveries are made due again, and deliveries held for too long expire."""
 
 from collections import Counter
 from datetime import datetime
@@ -21,7 +21,7 @@ def send_again(connection: Connection, webhook_id: str, delivery_id: str, now: d
 
 
 def recover(connection: Connection, webhook_id: str, since: datetime, now: datetime, limit: int) -> int:
-    """Makes at most `limit` failed or expired deliveries of a webhook due now, of those made at `since` or later."""
+    """Makes up to `limit` failed or expired deliveries created at `since` or later due now; returns how many."""
     lost = (
         select(D.id)
         .where(D.webhook_id == webhook_id, IS_LOST, D.created_at >= since)
@@ -47,7 +47,7 @@ def _again(now: datetime) -> dict[str, Any]:
 
 
 def expire_held(connection: Connection, before: datetime, now: datetime, limit: int) -> dict[str, int]:
-    """Expires at most `limit` deliveries made before then that an inactive webhook still holds; how many of each.
+    """Expires up to `limit` deliveries, created before `before`, of inactive webhooks; returns how many by webhook.
 
     They can be recovered for as long as they are kept.
     """

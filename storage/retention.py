@@ -1,7 +1,7 @@
-"""What goes again: old events, attempts, deliveries and fever points; an account or a person whole.
+"""What is deleted again: old events, attempts, deliveries and fever points; a whole account or person.
 
-Each function works within one short transaction of the caller's and says how much is gone, so the caller repeats it
-until nothing is left, and other writers get their turn in between.
+`expire` and `erase_account` each work within one short transaction of the caller's and return how much is gone, so the
+caller repeats them until nothing is left, and other writers get their turn in between.
 """
 
 import json
@@ -35,10 +35,10 @@ Encode = Callable[[Any, bytes], bytes]
 
 
 def expire(connection: Connection, before: dict[str, datetime], limit: int) -> int:
-    """Deletes at most `limit` rows of each kind that are older than `before` says; returns how many went.
+    """Deletes up to `limit` rows of each kind that are older than its instant in `before`; returns how many in all.
 
-    The kinds are `events`, `attempts`, `deliveries` (finished ones; with their attempts) and `fever_points`; the newest
-    point of a project's chart stays, for the next is compared with it.
+    The kinds are `events`, `attempts`, `deliveries` (finished ones, with their attempts) and `fever_points`; the newest
+    point of a project's chart stays, since the next one is compared with it.
     """
     newest = select(func.max(FEVER_POINTS.c.key)).group_by(FEVER_POINTS.c.project_key)
     old = {
@@ -70,9 +70,10 @@ def _delete(connection: Connection, rows: Table, query: Select[Any]) -> int:
 
 
 def erase_account(connection: Connection, account_id: HostId, limit: int) -> int:
-    """Deletes what an account has, at most `limit` projects at a time; returns how many rows of its own went.
+    """Deletes what an account has: up to `limit` projects or, once none is left, its webhooks and people.
 
-    Projects take their parts, changes, events and charts along, webhooks their deliveries and attempts.
+    Returns how many of these rows went; 0 means that none of them is left. With a project go its parts, changes, events
+    and chart, with a webhook its deliveries and attempts. The account's tokens stay.
     """
     keys = connection.scalars(select(PROJECTS.c.key).where(PROJECTS.c.account_id == account_id).limit(limit)).all()
     if keys:
@@ -90,7 +91,7 @@ def account_projects(connection: Connection, account_id: HostId) -> list[int]:
 
 
 def forget_person(connection: Connection, account_id: HostId, person_id: HostId) -> str | None:
-    """Deletes a person's row; returns the name that stood there."""
+    """Deletes a person's row; returns the name that was in it, None if there was no row."""
     same = (PEOPLE.c.account_id == account_id) & (PEOPLE.c.id == person_id)
     name: str | None = connection.scalar(select(PEOPLE.c.name).where(same))
     connection.execute(delete(PEOPLE).where(same))
@@ -98,7 +99,7 @@ def forget_person(connection: Connection, account_id: HostId, person_id: HostId)
 
 
 def unassign(connection: Connection, project_key: int, person_id: HostId) -> int:
-    """Takes a person off the tasks and the lead of one project; returns how many rows named them."""
+    """Removes a person as assignee and manager from one project; returns how many rows named them."""
     tasks = (TASKS.c.project_key == project_key) & (TASKS.c.assigned_to_id == person_id)
     named = connection.execute(update(TASKS).where(tasks).values(assigned_to_id=None)).rowcount
     led = (PROJECTS.c.key == project_key) & (PROJECTS.c.manager_id == person_id)
@@ -110,9 +111,10 @@ def unassign(connection: Connection, project_key: int, person_id: HostId) -> int
 
 
 def rewrite(connection: Connection, project_key: int, scrubbed: Callable[[Any], Any], encode: Encode) -> int:
-    """Rewrites the documents kept of one project, plans, changes, events and deliveries, where `scrubbed` changes them.
+    """Rewrites a project's kept documents (plans, changes, events, deliveries) where `scrubbed` changes them.
 
-    `encode` gives a delivery's bytes anew from its document and the bytes that it had.
+    `encode` makes a delivery's new bytes from its document and its old bytes; what the endpoint answered to it is
+    deleted from the log. Returns how many documents changed.
     """
     changed = 0
     for rows, column in (

@@ -1,4 +1,4 @@
-"""Projects into the tables: written by difference, serialised by a version.
+"""Projects into the tables: only differences are written, and a version serialises the writers.
 
 Statements are built once; only their parameters differ from call to call.
 """
@@ -47,9 +47,10 @@ _UPDATE_LATCH = update(LATCHES).where(
 
 
 def insert_project(connection: Connection, project: Project) -> tuple[int, int]:
-    """A new project's row, its key and version; its parts follow with `save`. Raises IntegrityError if it is there.
+    """Inserts a new project's row and returns its key and version; `save` writes the parts.
 
-    Versions begin at random: SQLite may use the key of a deleted project again, and snapshots are told by both.
+    Raises IntegrityError if the account has a project with this id. Versions begin at random: SQLite may reuse the key
+    of a deleted project, and snapshots are identified by key and version.
     """
     version = randrange(2**30)  # noqa: S311  no secret
     values = {**plan_columns(project), **state_columns(project)}
@@ -59,12 +60,12 @@ def insert_project(connection: Connection, project: Project) -> tuple[int, int]:
 
 
 def touch(connection: Connection, keys: Sequence[int], evaluated_at: datetime) -> None:
-    """The new instant of evaluation for projects of which nothing else changed, and that the caller has locked."""
+    """Writes a new instant of evaluation to projects that the caller has locked and in which nothing else changed."""
     connection.execute(_TOUCH, {"keys": list(keys), "at": evaluated_at})
 
 
 def save(connection: Connection, key: int, version: int, before: Project | None, after: Project) -> None:
-    """Writes what differs. Raises VersionConflictError if the project is no longer at `version`."""
+    """Writes what differs and raises the version by 1; VersionConflictError if the row is no longer at `version`."""
     is_new_baseline = before is None or before.baseline != after.baseline
     columns = state_columns(after) if not is_new_baseline else {**plan_columns(after), **state_columns(after)}
     found = connection.execute(_UPDATE, {"at_key": key, "at_version": version, "version": version + 1, **columns})
@@ -87,7 +88,7 @@ def _replace(connection: Connection, kind: type[Kept], key: int, rows: list[dict
 
 
 def _write_baseline(connection: Connection, key: int, after: Project) -> None:
-    """A first plan or a re-plan: everything the plan says is written anew."""
+    """A first plan or a re-plan: rewrites everything that the plan says."""
     _write_people(connection, after)
     tasks = [task_columns(key, position, task) for position, task in enumerate(after.tasks)]
     _replace(connection, TaskRow, key, tasks)
@@ -111,7 +112,7 @@ def _write_baseline(connection: Connection, key: int, after: Project) -> None:
 
 
 def _write_people(connection: Connection, after: Project) -> None:
-    """The people a plan names, in the order of their ids so that two writers never wait for each other."""
+    """Writes the people that a plan names, in the order of their ids so that two writers never deadlock."""
     people = {task.assigned_to.id: task.assigned_to for task in after.tasks if task.assigned_to}
     if after.manager:
         people[after.manager.id] = after.manager
@@ -134,7 +135,7 @@ def _write_tasks(connection: Connection, key: int, before: Project, after: Proje
 
 
 def _write_latches(connection: Connection, key: int, before: Project | None, after: Project) -> None:
-    """A new baseline's latches replace those that are there, so that what the old one has fired holds nothing up."""
+    """Writes the latches that changed; those of a new baseline replace all the old ones, which then silence nothing."""
     known = {} if before is None else before.latches
     if known is after.latches:
         return

@@ -11,14 +11,14 @@ from chainbell.rules.errors import FieldError
 
 
 class KeyRingError(FieldError):
-    """The keys are missing, malformed, or not those that sealed what is to be opened."""
+    """Keys that are missing, malformed, or not those that sealed the secret to be opened."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("keys", reason)
 
 
 class KeyRing:
-    """Seals with the first key, opens with any of them."""
+    """Seals with the first key, opens with any of them; raises KeyRingError for a key that is malformed."""
 
     def __init__(self, keys: list[str]) -> None:
         try:
@@ -27,9 +27,11 @@ class KeyRing:
             raise KeyRingError("each must be 32 bytes in URL-safe base64, as Fernet.generate_key gives") from None
 
     def seal(self, secret: str) -> str:
+        """Encrypts a secret with the first key, as a Fernet token; the same secret gives another token each time."""
         return self._fernet.encrypt(secret.encode()).decode()
 
     def open(self, sealed: str) -> str:
+        """Decrypts a sealed secret; raises KeyRingError if none of the keys sealed it."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
@@ -40,6 +42,7 @@ class KeyRing:
 
 
 def generate_key() -> str:
+    """A new random key for a `KeyRing`: 32 bytes in URL-safe base64."""
     return Fernet.generate_key().decode()
 
 
@@ -61,7 +64,7 @@ def key_file_beside(database: Path, *, creates: bool) -> KeyRing:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Writes a private file that appears whole or not at all; one that another process made meanwhile stays."""
+    """Writes a private file that appears whole or not at all; one that another process has made meanwhile stays."""
     with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as file:  # made with mode 0600
         file.write(text)
         file.flush()

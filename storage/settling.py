@@ -1,6 +1,6 @@
 """Settling: an attempt's log row, its delivery's next state and its webhook's counters change together.
 
-Only the holder of the current fence settles. Many attempts are recorded together, by one statement a table.
+Only the holder of the current fence settles. Many attempts are recorded together, with one statement per table.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ D = DELIVERIES.c
 
 
 def settle(connection: Connection, settlement: Settlement) -> bool:
-    """Records one attempt; see `settle_all`."""
+    """Records one attempt; False if its lease has passed to another dispatcher. See `settle_all`."""
     return settle_all(connection, [settlement])[0]
 
 
 def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     """Records attempts, their deliveries' next states and the webhooks' counters together.
 
-    Of each, whether it was recorded: not if the lease has passed to somebody else.
+    Returns for each whether it was recorded: it is not if its lease has passed to another dispatcher.
     """
     if not settlements:
         return []
@@ -37,7 +37,7 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
         by_webhook: dict[str, list[Settlement]] = {}
         for settlement in recorded:
             by_webhook.setdefault(settlement.claim.webhook_id, []).append(settlement)
-        counted = sorted(by_webhook.items())  # in one order, whoever does it: no deadlock
+        counted = sorted(by_webhook.items())  # in the same order everywhere: no deadlock
         connection.execute(_COUNT, [_counters(webhook_id, settled) for webhook_id, settled in counted])
         gone = {one.claim.webhook_id: one.deactivation for one in recorded if one.deactivate_webhook}
         for webhook_id, reason in sorted(gone.items()):
@@ -46,7 +46,7 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
 
 
 def _settle(connection: Connection, settlements: Sequence[Settlement]) -> set[str]:
-    """Writes the next states of the deliveries that are still ours; the ids of those."""
+    """Writes the next states of the deliveries that are still ours; returns their ids."""
     if connection.dialect.name == "postgresql":
         states = document(connection, _STATE, map(_next_state, settlements))
         return set(connection.scalars(_SETTLE["postgresql"].returning(D.id), {"rows": states}))
@@ -141,7 +141,7 @@ def _counters(webhook_id: str, settled: Sequence[Settlement]) -> dict[str, Any]:
 
 
 def deactivate_failing(connection: Connection, webhook_id: str, since: datetime, reason: str) -> bool:
-    """Switches a webhook off if it has failed everything from `since` on or longer; True if this call did it."""
+    """Deactivates a webhook that has had no success since `since` or earlier; True if this call did it."""
     failing = and_(
         WEBHOOKS.c.id == webhook_id,
         WEBHOOKS.c.is_active,

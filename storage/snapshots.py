@@ -1,4 +1,4 @@
-"""Projects kept in memory by the version of their row, within a bound; the row says whether one is current."""
+"""Projects kept in memory with the version of their row, within a bound; the row tells whether one is current."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -6,7 +6,7 @@ from threading import Lock
 from chainbell.storage import Located, StoredProject
 
 MOST_TASKS = 100_000
-"""Tasks of all snapshots together; some 100 MB."""
+"""The most tasks that all snapshots hold together; some 100 MB."""
 
 
 class Snapshots:
@@ -19,7 +19,7 @@ class Snapshots:
         self._lock = Lock()
 
     def get(self, located: Located) -> StoredProject | None:
-        """The project if it is kept in the version that the row has."""
+        """The project, if it is kept at the version that the row has; None otherwise."""
         with self._lock:
             stored = self._kept.get(located.key)
             if stored is None or stored.version != located.version:
@@ -28,7 +28,7 @@ class Snapshots:
             return stored
 
     def put(self, stored: StoredProject) -> None:
-        """Keeps a committed project unless a later version is kept; the least recently used ones go."""
+        """Keeps a committed project unless a later version is kept; drops the least recently used beyond the bound."""
         with self._lock:
             known = self._kept.get(stored.key)
             if known is not None:

@@ -1,7 +1,6 @@
-"""What is kept: one SQLModel class a table.
+"""What is kept: one SQLModel class a table, to declare, migrate and browse; hot paths use its `__table__` alone.
 
-Coordinates (working days) are kept beside instants so that reading a portfolio needs no calendar arithmetic. Hot paths
-use SQLAlchemy Core on `Row.__table__`; the classes are for declaring, migrating and browsing.
+Coordinates (working days) are kept beside instants so that reading a portfolio needs no calendar arithmetic.
 """
 
 from datetime import date, datetime
@@ -31,6 +30,8 @@ def _project_key() -> Any:
 
 
 class ProjectRow(Kept, table=True):
+    """A project without its parts; `version` rises with each write, `red_tasks` are ids."""
+
     __table_args__ = (UniqueConstraint("account_id", "id"),)
 
     key: int | None = Field(default=None, primary_key=True)
@@ -54,6 +55,8 @@ class ProjectRow(Kept, table=True):
 
 
 class PersonRow(Kept, table=True):
+    """A person, known to all projects of the account."""
+
     account_id: HostId = Field(primary_key=True, sa_type=HostIdType)
     id: HostId = Field(primary_key=True, sa_type=HostIdType)
     name: str
@@ -61,10 +64,7 @@ class PersonRow(Kept, table=True):
 
 
 class BaselineRow(Kept, table=True):
-    """Each baseline: the plan document as it was given; and as it was planned, dates, chains, buffers, with the notes.
-
-    `planned` and `notes` are null in rows from before they were kept.
-    """
+    """A baseline: `plan` as given, `planned` with derived dates, chains and buffers; it and `notes` may be null."""
 
     project_key: int = _project_key()
     number: int = Field(primary_key=True)
@@ -75,6 +75,8 @@ class BaselineRow(Kept, table=True):
 
 
 class TaskRow(Kept, table=True):
+    """A task: durations are working days, starts and finishes coordinates, `percent` is 0 to 100."""
+
     project_key: int = _project_key()
     id: HostId = Field(primary_key=True, sa_type=HostIdType)
     position: int
@@ -96,6 +98,8 @@ class TaskRow(Kept, table=True):
 
 
 class LinkRow(Kept, table=True):
+    """A link between two tasks; `lag` is working days."""
+
     project_key: int = _project_key()
     position: int = Field(primary_key=True)
     predecessor: HostId = Field(sa_type=HostIdType)
@@ -106,6 +110,8 @@ class LinkRow(Kept, table=True):
 
 
 class ChainRow(Kept, table=True):
+    """A chain; `tasks` are ids in order of work."""
+
     project_key: int = _project_key()
     id: HostId = Field(primary_key=True, sa_type=HostIdType)
     position: int
@@ -115,6 +121,8 @@ class ChainRow(Kept, table=True):
 
 
 class BufferRow(Kept, table=True):
+    """A buffer; `size` is working days."""
+
     project_key: int = _project_key()
     id: HostId = Field(primary_key=True, sa_type=HostIdType)
     position: int
@@ -124,6 +132,8 @@ class BufferRow(Kept, table=True):
 
 
 class MilestoneRow(Kept, table=True):
+    """A milestone with its deliverables as JSON objects."""
+
     project_key: int = _project_key()
     id: HostId = Field(primary_key=True, sa_type=HostIdType)
     position: int
@@ -134,7 +144,7 @@ class MilestoneRow(Kept, table=True):
 
 
 class LatchRow(Kept, table=True):
-    """The memory of a rule about a subject; only those that have ever fired."""
+    """The memory of a rule about a subject, kept once it has fired: how often (`fired`), and whether it is armed."""
 
     project_key: int = _project_key()
     event: str = Field(primary_key=True, max_length=64)
@@ -157,10 +167,8 @@ class FeverPointRow(Kept, table=True):
 
 
 class ChangeRow(Kept, table=True):
-    """Every accepted change; `change_id` makes it idempotent within its project, `digest` tells another content.
-
-    `at` is when it happened, `recorded_at` when it was told.
-    """
+    """An accepted change: `at` is when it happened, `recorded_at` when it was told. `change_id` makes it idempotent
+    within its project, and `digest` tells whether the same id brings other content."""
 
     __table_args__ = (UniqueConstraint("project_key", "change_id"),)
 
@@ -175,6 +183,8 @@ class ChangeRow(Kept, table=True):
 
 
 class EventRow(Kept, table=True):
+    """An event; `position` is the order of events in the database, `id` the UUID of the event itself."""
+
     __table_args__ = (Index(None, "project_key", "position"),)
 
     position: int | None = Field(default=None, primary_key=True)
@@ -191,12 +201,9 @@ class EventRow(Kept, table=True):
 
 
 class WebhookRow(Kept, table=True):
-    """A registration; `secret` is sealed, the counters change with the attempts that they count.
-
-    Until `previous_until` the sealed `previous_secret` signs as well. `failing_since` is the first failure after the
-    last success; `deactivation` says why chainbell itself switched the webhook off; `ca_certificates` (PEM) stand in
-    for the public ones.
-    """
+    """A registration; its counters change together with the attempts that they count. Both secrets are sealed, and
+    `previous_secret` signs as well until `previous_until`. `failing_since` is the first failure after the last success,
+    `deactivation` says why chainbell itself switched it off, `ca_certificates` (PEM) replace the public ones."""
 
     id: str = Field(primary_key=True, max_length=64)
     account_id: HostId = Field(sa_type=HostIdType, index=True)
@@ -230,7 +237,7 @@ class TokenRow(Kept, table=True):
 
 
 FILL_PERCENT = 60
-"""How full PostgreSQL makes a page of deliveries: each changes twice or more, and stays on its page if it can."""
+"""How full PostgreSQL packs a page of deliveries: a row changes at least twice, and stays on its page if it can."""
 
 
 def _partial_index(condition: str, *columns: str) -> Index:
@@ -238,11 +245,11 @@ def _partial_index(condition: str, *columns: str) -> Index:
 
 
 class DeliveryRow(Kept, table=True):
-    """One message to one webhook. `id` travels as `webhookId`; `body` is sent as it stands but for its retry count.
+    """One message to one webhook. `id` travels as `webhookId`; `body` is sent as it stands, except for its retry count.
 
-    A pending delivery is due at `next_attempt_at` unless a lease on it lasts; `fence` rises with each claim. A delivery
-    that is sent again starts a new series of tries after the `tried_before` ones, and `is_retry` from its second on.
-    What is delivered stands in neither of the partial indexes: they stay as small as the work that is left.
+    A pending delivery is due at `next_attempt_at` unless it is leased; `fence` rises with each claim. A delivery that
+    is sent again begins a new series of tries after the `tried_before` ones; `is_retry` is true from the second try of
+    a series on. Delivered rows are in neither partial index, so both stay as small as the work that is left.
     """
 
     __table_args__ = (

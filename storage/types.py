@@ -1,4 +1,4 @@
-"""Column types: host ids that come back in the type they came in, instants in UTC."""
+"""Column types: host ids that come back in the type in which they were written, instants in UTC."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +16,11 @@ class HostIdType(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: HostId | None, dialect: Dialect) -> str | None:
+        """The id as text, in the form of `encode_host_id`."""
         return None if value is None else encode_host_id(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> HostId | None:
+        """The id in the type in which it was written."""
         return None if value is None else decode_host_id(value)
 
 
@@ -29,6 +31,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The instant in UTC, without a time zone on SQLite; raises ValueError for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -37,6 +40,7 @@ class Instant(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The instant as an aware datetime in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -20,7 +20,7 @@ _OF_ACCOUNT = _ALL.where(WEBHOOKS.c.account_id == bindparam("account"))
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A registration as kept; `sealed_secret` opens with the key ring."""
+    """A registration as kept; sealed secrets open with the key ring, and the counters count attempts."""
 
     id: str
     account_id: HostId
@@ -45,6 +45,7 @@ class Webhook:
 
 
 def add_webhook(connection: Connection, webhook: Webhook) -> None:
+    """Writes a new registration, its counters at 0; raises IntegrityError if its id is taken."""
     connection.execute(
         insert(WEBHOOKS).values(
             id=webhook.id,
@@ -68,12 +69,12 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
 
 
 def change_webhook(connection: Connection, webhook_id: str, changes: dict[str, Any]) -> bool:
-    """Writes these columns of a registration; False if it is not there."""
+    """Writes these columns of a registration; False if there is none with this id."""
     return connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes)).rowcount == 1
 
 
 def delete_webhook(connection: Connection, webhook_id: str) -> bool:
-    """Deletes a registration with its deliveries and their attempts; False if it is not there."""
+    """Deletes a registration with its deliveries and their attempts; False if there is none with this id."""
     return connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).rowcount == 1
 
 
@@ -90,12 +91,13 @@ def any_is_registered(connection: Connection) -> bool:
 
 
 def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:
+    """The registration with this id, of any account; None if there is none."""
     row = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).first()
     return None if row is None else _webhook(row)
 
 
 def find_webhooks(connection: Connection, ids: Collection[str]) -> dict[str, Webhook]:
-    """Those of these registrations that are there, by id."""
+    """The registrations with these ids, by id; missing ones are left out."""
     rows = connection.execute(_OF_THESE, {"ids": list(ids)}) if ids else ()
     return {row.id: _webhook(row) for row in rows}
 
@@ -109,7 +111,7 @@ def attempt_log(
     succeeded: bool | None = None,
     event: str | None = None,
 ) -> list[Attempt]:
-    """The attempts of one webhook, newest first; of one result or one event only where these are given."""
+    """Up to `limit` attempts of one webhook, newest first, after the first `skip`; of one result or event if given."""
     status = ATTEMPTS.c.http_status
     query = select(ATTEMPTS).where(ATTEMPTS.c.webhook_id == webhook_id)
     if succeeded is not None:

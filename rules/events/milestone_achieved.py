@@ -13,7 +13,10 @@ from chainbell.rules.words import days_early
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneAchieved:
-    """`days_early` is calendar days, negative for a late milestone, None for one without a planned date."""
+    """The data of milestone.achieved.
+
+    `days_early` is calendar days, negative for a late milestone, None for one without a planned date.
+    """
 
     milestone_id: HostId
     milestone_name: str
@@ -27,6 +30,7 @@ class MilestoneAchieved:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires for each milestone that is achieved now and was not before; a milestone new to the plan fires nothing."""
     before = {milestone.id: milestone for milestone in step.before.milestones} if step.before else {}
     for milestone in step.after.milestones:
         old = before.get(milestone.id)
@@ -48,6 +52,7 @@ def decide(step: Transition) -> Iterator[Firing]:
 
 
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Tells how many calendar days early or late the milestone was achieved."""
     return "no planned date" if data["daysEarly"] is None else days_early(data["daysEarly"])
 
 

@@ -17,12 +17,16 @@ from chainbell.rules.transition import Decision, Firing, Rearm, Rule, Transition
 from chainbell.rules.zones import Zone
 
 LISTED = 5
-"""How many of the driving tasks a warning lists."""
+"""The number of driving tasks that a warning lists at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectEarlyWarning:
-    """`days_late` is calendar days behind the target end date, without one behind the baseline's promise."""
+    """The data of project.early_warning.
+
+    `days_late` is calendar days behind the target end date or, without one, behind the finish that the baseline
+    promises. `buffer_consumption` is percent of the project buffer, `warning_level` the zone that is reached.
+    """
 
     project_id: HostId
     project_name: str
@@ -36,6 +40,7 @@ class ProjectEarlyWarning:
 
 
 def decide(step: Transition) -> Iterator[Decision]:
+    """Yields a `Firing` where an armed project is beyond green, a `Rearm` where a silenced one has recovered."""
     project, now = step.after, step.assessment
     if project.status != ProjectStatus.ACTIVE:
         return
@@ -73,7 +78,7 @@ def decide(step: Transition) -> Iterator[Decision]:
 
 
 def _drivers(step: Transition) -> list[tuple[Task, float]]:
-    """The tasks somebody can act on that take something of a buffer, the largest share first."""
+    """The actionable tasks that take part of a buffer, each with its percent, the largest first."""
     drivers = [
         (step.after.tasks[position], share.percent)
         for position, share in enumerate(step.assessment.tasks)
@@ -83,6 +88,7 @@ def _drivers(step: Transition) -> list[tuple[Task, float]]:
 
 
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Tells the consumption before and after, the chain completion (both percent), and the projected completion."""
     before = 0.0 if why["before"] is None else why["before"]
     gone = f"{before:.1f} % → {why['after']:.1f} % of the project buffer gone"
     done = max(0.0, why["completion"])  # negative where more is left than was planned

@@ -12,6 +12,8 @@ from chainbell.rules.words import status_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFrozen:
+    """The data of project.frozen; `changed_at` is the instant (UTC) of the change."""
+
     project_id: HostId
     project_name: str
     previous_status: str
@@ -22,6 +24,7 @@ class ProjectFrozen:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires on each change to Frozen; the project's revision tells one freeze from the next."""
     before, after = step.before, step.after
     if before is None or before.status == after.status or after.status != ProjectStatus.FROZEN:
         return

@@ -12,6 +12,8 @@ from chainbell.rules.words import status_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectStarted:
+    """The data of project.started; `buffer_size` and `critical_chain_length` are working days."""
+
     project_id: HostId
     project_name: str
     start_date: date
@@ -25,6 +27,7 @@ class ProjectStarted:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires on the change from Planning to Active; the chain's length is the sum of its planned durations."""
     before, after = step.before, step.after
     if before is None or (before.status, after.status) != (ProjectStatus.PLANNING, ProjectStatus.ACTIVE):
         return

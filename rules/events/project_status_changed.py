@@ -12,6 +12,8 @@ from chainbell.rules.words import status_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectStatusChanged:
+    """The data of project.status_changed; `changed_at` is the instant (UTC) of the change."""
+
     project_id: HostId
     project_name: str
     previous_status: str
@@ -21,6 +23,7 @@ class ProjectStatusChanged:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires where the status differs from the one before; a project that is seen for the first time fires nothing."""
     before, after = step.before, step.after
     if before is None or before.status == after.status:
         return

@@ -14,8 +14,11 @@ from chainbell.rules.words import days_early
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCompleted:
-    """`actual_duration` is working days from start to finish, None where no start was reported; `days_early` is
-    calendar days, negative for a late finish."""
+    """The data of task.completed.
+
+    `actual_duration` is working days from start to finish, None where no start was reported; `days_early` is calendar
+    days, negative for a late finish. `buffer_consumption` is percent.
+    """
 
     task_id: HostId
     task_name: str
@@ -32,6 +35,7 @@ class TaskCompleted:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires for each task that the change completes; `completed_at` is its actual finish."""
     calendar = step.after.calendar
     for old, new in step.changed_tasks:
         if old.is_complete or not new.is_complete or new.finished is None:
@@ -55,6 +59,7 @@ def decide(step: Transition) -> Iterator[Firing]:
 
 
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Tells how many calendar days early or late the task finished, and the percent of a buffer that it takes."""
     return f"{days_early(data['daysEarly'])}; {data['bufferConsumption']:g} % of a buffer taken"
 
 

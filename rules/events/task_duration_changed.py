@@ -18,8 +18,11 @@ from chainbell.rules.transition import Firing, Rule, Transition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDurationChanged:
-    """Durations are working days; `previous_remaining_duration` is what was reported before, and what was left of it
-    where the same is reported again."""
+    """The data of task.duration_changed.
+
+    Durations are working days. `previous_remaining_duration` is the duration reported before or, where the same one is
+    reported again, what was left of it at that instant.
+    """
 
     task_id: HostId
     task_name: str
@@ -35,6 +38,7 @@ class TaskDurationChanged:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires where the reported remaining duration differs from the stored one, or from what was left of that one."""
     if step.cause.reported_remaining is None:
         return
     task_id, reported = step.cause.reported_remaining
@@ -63,6 +67,7 @@ def decide(step: Transition) -> Iterator[Firing]:
 
 
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Tells the remaining duration before and after, in working days."""
     return f"remaining duration {why['previous']:g} → {why['reported']:g} working days"
 
 

@@ -17,9 +17,10 @@ from chainbell.rules.words import whose_delay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskReady:
-    """`predecessors` are those that could hold up the start, in plan order.
+    """The data of task.ready.
 
-    `status` is the zone of `bufferConsumption`, which the task has inherited where it is not green.
+    `predecessors` are those whose links hold a start (FS and SS), in plan order. Durations are working days.
+    `status` is the zone of `buffer_consumption` (percent); where it is not green, the task has inherited the delay.
     """
 
     task_id: HostId
@@ -38,6 +39,7 @@ class TaskReady:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires for each ready task of an Active project that has not fired in this baseline."""
     if step.after.status != ProjectStatus.ACTIVE:
         return
     fired = step.silenced("task.ready")
@@ -71,6 +73,7 @@ def decide(step: Transition) -> Iterator[Firing]:
 
 
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Names the predecessors that no longer hold up the start, and the delay that the task inherits."""
     names = ", ".join(other["name"] for other in data["predecessors"])
     free = f"nothing holds up its start: {names} done" if names else "the project is active and nothing precedes it"
     return free + whose_delay(why)

@@ -22,6 +22,12 @@ from chainbell.rules.words import whose_delay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRed:
+    """The data of task.red.
+
+    `buffer_consumption` is percent of the buffer that the task takes most of, `remaining_duration` is working days,
+    `previous_status` the zone at the last evaluation.
+    """
+
     task_id: HostId
     task_name: str
     project_id: HostId
@@ -35,6 +41,7 @@ class TaskRed:
 
 
 def decide(step: Transition) -> Iterator[Decision]:
+    """Rearms the silenced tasks that are over or have recovered, then fires for the red ones that are actionable."""
     project, zones = step.after, step.after.zones
     if project.status != ProjectStatus.ACTIVE:
         return
@@ -56,7 +63,7 @@ def decide(step: Transition) -> Iterator[Decision]:
 
 
 def _is_its_own(step: Transition, task: Task) -> bool:
-    """Whether the task has turned red, or runs over its own duration; what waited in red has inherited it."""
+    """Whether the task has turned red or runs over its own duration; one that was red while it waited inherited it."""
     has_turned = task.id not in step.after.red_tasks
     return has_turned or step.after.options.inherited_red or step.overrun(task) > NOISE
 
@@ -89,6 +96,7 @@ def _firing(step: Transition, task: Task, share: TaskConsumption) -> Firing:
 
 
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Tells the percent taken before and after, the buffer, the driving path to it, and whose delay it is."""
     path = " → ".join(str(task_id) for task_id in why["drivingPath"])
     limits = f"was {why['before']:.1f} %, red above {why['threshold']:g} %"
     return f"takes {why['after']:.1f} % of buffer {why['buffer']} ({limits}) over {path}{whose_delay(why)}"

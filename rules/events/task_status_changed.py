@@ -12,6 +12,8 @@ from chainbell.rules.words import status_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatusChanged:
+    """The data of task.status_changed; `estimated_completion` is None for a cancelled task."""
+
     task_id: HostId
     task_name: str
     project_id: HostId
@@ -24,6 +26,7 @@ class TaskStatusChanged:
 
 
 def decide(step: Transition) -> Iterator[Firing]:
+    """Fires for each task that the change moves to another status."""
     for old, new in step.changed_tasks:
         if old.status == new.status:
             continue

@@ -1,1 +1,1 @@
-"""From a plan to a baseline: dates, levelling, chains, buffer sizes; what a new baseline changes of the old."""
+"""From a plan to a baseline: dates, levelling, chains, buffer sizes; and what a new baseline changes in the old one."""

@@ -1,4 +1,4 @@
-"""A baseline's dates where the plan names none, and what a new baseline keeps of the old."""
+"""A baseline's dates where the plan names none, and what a new baseline keeps of the old one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -42,8 +42,8 @@ def replan(before: Project, plan: Project) -> Project:
     """The project under a new plan: the next baseline, everything reported so far kept.
 
     A plan that promises the same (`promises_the_same`) keeps the latches, any other resets them. Coordinates are
-    converted where the calendar has changed. Status changes by its own report only. A task that nothing was reported of
-    takes what the plan says of it, if it says anything. The new baseline has not been evaluated yet.
+    converted where the calendar has changed. The project's status changes only by a report of its own. A task without
+    reports takes the progress that the plan states, if any. The new baseline has not been evaluated yet.
     """
     old_tasks = {task.id: task for task in before.tasks}
     achieved = {milestone.id: milestone for milestone in before.milestones if milestone.achieved_at is not None}
@@ -90,14 +90,14 @@ def replan(before: Project, plan: Project) -> Project:
 
 
 def _stands(old: Task, task: Task) -> bool:
-    """Whether what is known of a task outlives a plan: its reports do, what an older plan said unless this one does."""
+    """Whether a task's progress outlives a new plan: reports do, an older plan's word unless this one has its own."""
     if old.revision > 0:
         return True
     return old.status is not TaskStatus.NOT_STARTED and task.status is TaskStatus.NOT_STARTED
 
 
 def left_aside(before: Project, plan: Project) -> list[HostId]:
-    """The tasks of which a plan says something else than what was reported of them: reports decide."""
+    """The ids of the tasks whose progress in a plan differs from what was reported: the reports are kept."""
     old_tasks = {task.id: task for task in before.tasks if task.revision > 0}
     return [
         task.id

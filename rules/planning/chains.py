@@ -1,9 +1,9 @@
-"""Which tasks make the critical chain, and which feed it: read off a schedule and the links that hold it together.
+"""Which tasks form the critical chain and which feed it, read off a schedule and the links that hold it together.
 
 The critical chain is the longest path through precedence and resource links alike (Goldratt, Critical Chain, 1997):
-from the last finish backwards, over links that leave no gap, and where a date opens one, over it to the predecessor
-that finished last. Everything else feeds it: each feeding chain runs backwards from a task whose successors are on
-chains already, over the predecessor that leaves the least room.
+from the last finish backwards through links that leave no gap and, where a date opens one, across it to the predecessor
+that finished last. Everything else feeds it: each feeding chain runs backwards from a task whose successors are all on
+chains already, each time to the predecessor that leaves the least room.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def find_chains(
     ends: list[tuple[bool, float, tuple[bool, int, str], int]] = []
 
     def place(path: list[int]) -> None:
-        """A task of which every successor is on a chain can end one; those next to the critical chain come first."""
+        """A task whose successors are all on chains can end one; those next to the critical chain come first."""
         for position in path:
             for other in {edge[0] for edge in network.predecessors[position]}:
                 unplaced[other] -= 1
@@ -70,9 +70,9 @@ def find_chains(
 def _critical_chain(
     tasks: Sequence[Task], network: Network, start: Sequence[float], finish: Sequence[float]
 ) -> list[int]:
-    """Back from the last finish over links that bind, preferring the longer predecessor.
+    """Walks back from the last finish through binding links, preferring the longer predecessor.
 
-    Of several that finish last it ends in one that nothing follows, so that a finish milestone is on it.
+    Of several tasks that finish last, the chain ends in one that nothing follows, so a finish milestone is on it.
     """
 
     def preferred(position: int) -> tuple[float, tuple[bool, int, str]]:
@@ -119,7 +119,7 @@ def _feeding_path(
     start: Sequence[float],
     finish: Sequence[float],
 ) -> list[int]:
-    """Back from the chain's end, each time to the predecessor that binds most of those on no chain yet."""
+    """Walks back from the chain's end, each time to the most binding of the predecessors that are on no chain yet."""
     path = [end]
     while True:
         position = path[-1]
@@ -137,7 +137,7 @@ def _feeding_path(
 def _tightest_successor(
     tasks: Sequence[Task], network: Network, position: int, start: Sequence[float], finish: Sequence[float]
 ) -> int | None:
-    """The successor that this task can slip least before it moves; None at an end of the network."""
+    """The successor that moves first when this task slips; None at an end of the network."""
     rooms = [
         (
             round(

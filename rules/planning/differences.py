@@ -1,4 +1,4 @@
-"""A baseline as it was planned, as a document to keep; and what the next one changes, a line for each field."""
+"""A baseline as it was planned, as a document to keep, and what the next one changes, field by field."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from chainbell.rules.payload import wire
 
 Fields = Mapping[str, Any]
 Outline = Mapping[str, Any]
-"""A plan in the wire form of plan documents, JSON-ready, with everything spelt out that was derived for it: `project`,
-`tasks` with their planned dates, `links` with those of resources, `chains`, `buffers`, `milestones`."""
+"""A plan in the wire form of plan documents, JSON-ready, with everything that was derived for it spelt out: `project`,
+`tasks` with planned dates, `links` with resource links, `chains`, `buffers`, `milestones`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`field` is a path such as `tasks[234].duration`; None before or after means that it was not or is no longer."""
+    """`field` is a path such as `tasks[234].duration`; `before` is None for an addition, `after` for a removal."""
 
     field: str
     before: Any
@@ -25,7 +25,7 @@ class Difference:
 
 
 def outline(project: Project) -> dict[str, Any]:
-    """The plan of a project, reports and statuses left aside."""
+    """The plan of a project, without reports and statuses; durations, lags and buffer sizes are working days."""
     return {
         "accountId": project.account_id,
         "project": _heading(project),
@@ -111,7 +111,7 @@ def _milestone(milestone: Milestone) -> Fields:
 
 
 def differences(before: Outline, after: Outline) -> tuple[Difference, ...]:
-    """What one outline changes against another; of people their ids count, in fields that both have."""
+    """What the outline `after` changes in `before`; people are compared by id, fields only where both have them."""
     found = list(_named("project", _flat(before.get("project", {})), _flat(after.get("project", {}))))
     for name in ("tasks", "links", "chains", "buffers", "milestones"):
         found += _listed(name, _by_key(name, before.get(name, ())), _by_key(name, after.get(name, ())))

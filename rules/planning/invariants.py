@@ -1,4 +1,4 @@
-"""What must fit together in a project: chains and tasks, buffers and chains, and a date for every promise."""
+"""What must fit together in a project: chains with tasks, buffers with chains, and every promise with a date."""
 
 from collections.abc import Collection, Sequence
 
@@ -27,7 +27,7 @@ def check_chains(chains: Sequence[Chain], tasks: Collection[HostId]) -> None:
 
 
 def check_buffers(buffers: Sequence[Buffer], chains: Sequence[Chain]) -> None:
-    """At most one buffer a chain, one for the critical chain, no unknown chain; raises PlanError otherwise."""
+    """At most one buffer per chain, one for the critical chain, no unknown chain; raises PlanError otherwise."""
     _refuse_twins("buffers", [buffer.id for buffer in buffers])
     if not chains:
         raise PlanError(
@@ -51,6 +51,7 @@ def check_buffers(buffers: Sequence[Buffer], chains: Sequence[Chain]) -> None:
 
 
 def check_milestones(milestones: Sequence[Milestone]) -> None:
+    """No two milestones with the same id; raises PlanError otherwise."""
     _refuse_twins("milestones", [milestone.id for milestone in milestones])
 
 

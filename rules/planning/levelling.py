@@ -1,11 +1,10 @@
-"""Levelling: a schedule in which no resource is asked for more than it has, and who waits for whom because of it.
+"""Levelling: a schedule in which no resource is overloaded, and the links that say which task waits for which.
 
 A serial schedule-generation scheme (Kelley 1963; Kolisch, European Journal of Operational Research 90, 1996): tasks are
-taken one by one, each when all its predecessors are in, the most urgent by a priority rule first, and put at the
-earliest start at which its links and its resources allow it. The units of a resource are then followed from task to
-task (a resource flow, Artigues et al. 2003): where a task takes over units from one that it does not follow anyway,
-the two contend, and a resource link from the one to the other says so. The longest path through both kinds of links
-then reproduces the schedule, without gaps.
+taken one by one, once all their predecessors are scheduled, the most urgent by a priority rule first, and each starts
+as early as its links and its resources allow. The units of a resource are then followed from task to task (a resource
+flow, Artigues et al. 2003): where a task takes over units from one that it does not follow anyway, the two contend, and
+a resource link joins them. The longest path through both kinds of links then reproduces the schedule, without gaps.
 """
 
 from bisect import bisect_left, bisect_right
@@ -25,7 +24,7 @@ NOISE = 1e-9
 PLACES = 6
 """Decimals of a working day that order instants; the noise of summing floats decides nothing."""
 FIRST = (False, float("-inf"), "")
-"""Before every id: units that nobody has had yet."""
+"""Sorts before every id: the holder of units that no task has had yet."""
 
 Demand = Mapping[HostId, float]
 """Units wanted of each resource for as long as the task lasts."""
@@ -46,8 +45,8 @@ PRIORITIES: dict[str, Priority] = {
     "latest-start": lambda dates, position: dates.late_start[position],
     "least-slack": lambda dates, position: dates.late_finish[position] - dates.finish[position],
 }
-"""Which of several tasks that could be scheduled goes first: the one for which the rule's figure is smallest, then the
-longer one, then by id."""
+"""Which of several tasks that could be scheduled goes first: the one with the smallest figure, then the longer one,
+then by id. Figures are coordinates, and working days for `least-slack`."""
 
 
 def level(
@@ -60,9 +59,11 @@ def level(
     priority: str = "latest-finish",
     ranks: Sequence[float] | None = None,
 ) -> Levelled:
-    """A schedule within all capacities. `demands` stand by task position; `ranks` by position replace the priority.
+    """A schedule within all capacities, with the resource links that hold it.
 
-    Raises LevellingError for a demand on an unknown resource or above its capacity.
+    `demands` are by task position; `releases` are coordinates before which a task without predecessors does not start;
+    `priority` is a key of `PRIORITIES`, and `ranks` by task position replace it. Raises LevellingError for a demand on
+    an unknown resource or above its capacity.
     """
     _check(tasks, demands, capacities)
     if ranks is None:
@@ -85,8 +86,8 @@ def level(
 def _held_back(tasks: Sequence[Task], network: Network, demands: Sequence[Demand], start: list[float]) -> list[Link]:
     """A link for each task that starts before its own predecessor, as FF, SF and negative lags allow.
 
-    Such a task may hand its resources on to what it follows, and the two would wait for each other. Where that happens
-    these tasks may not start before their predecessors any more.
+    Such a task may hand its resources on to the task that it follows, and the two would wait for each other. Where that
+    happens, these tasks may no longer start before their predecessors.
     """
     return [
         Link(tasks[other].id, tasks[position].id, LinkType.SS, 0.0, next(iter(demands[position] or demands[other]), 0))
@@ -195,7 +196,7 @@ def _resource_links(
     start: list[float],
     finish: list[float],
 ) -> tuple[Link, ...]:
-    """Follows the units: a task takes them from those it follows anyway, else from those who have had them longest."""
+    """Follows the units: a task takes them from tasks that it follows anyway, else from those that freed them first."""
     behind = _finish_to_start_ancestors(network)
     holders: dict[HostId, list[tuple[float, int, float]]] = {
         resource: [(0.0, -1, capacity)] for resource, capacity in capacities.items()
@@ -238,7 +239,7 @@ def _resource_links(
 
 
 def _finish_to_start_ancestors(network: Network) -> list[int]:
-    """By position, as a bit set: the tasks that are over before this one starts, by precedence alone."""
+    """By position, a bit set of the tasks that are over before this one starts, by precedence alone."""
     behind = [0] * len(network.order)
     for position in network.order:
         for other, kind, lag in network.predecessors[position]:

@@ -1,4 +1,4 @@
-"""What a planner should know of a plan as it was taken: in words, each with the tasks that it is about."""
+"""What a planner should know about an accepted plan: sentences that name the tasks that they are about."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ NAMED = 3
 
 
 def plan_notes(plan: Plan, project: Project) -> Iterator[str]:
-    """Everything that the plan's own content gives reason to say; derived things are told where they are derived."""
+    """Yields the notes on the plan's own content; notes on what was derived are written where it is derived."""
     start = [task.planned_start for task in project.tasks]
     finish = [task.planned_finish for task in project.tasks]
     if not plan.chains:
@@ -41,14 +41,14 @@ def plan_notes(plan: Plan, project: Project) -> Iterator[str]:
 
 
 def replan_notes(before: Project, plan: Project) -> Iterator[str]:
-    """What a new plan says that is not taken from it."""
+    """Yields a note on the progress in a new plan that is ignored in favour of reports."""
     aside = left_aside(before, plan)
     if aside:
         yield f"progress in the plan is left aside where reports say otherwise: {_named(aside)}"
 
 
 def _open_ends(project: Project) -> Iterator[str]:
-    """Ends of the network that the project buffer does not protect, since they are planned behind its chain."""
+    """Yields a note on the ends of the network that the project buffer does not protect: planned after its chain."""
     tasks = project.tasks
     promised = max(tasks[project.position(task_id)].planned_finish for task_id in project.critical_chain.tasks)
     behind = [tasks[p].id for p in project.network.ends if tasks[p].planned_finish > promised + NOISE]
@@ -76,7 +76,7 @@ def _contradicting(project: Project, start: Sequence[float], finish: Sequence[fl
 
 
 def feeding_room(project: Project) -> Iterator[str]:
-    """Feeding buffers of which only a part lies before the task that their chain joins."""
+    """Yields a note on each feeding buffer that does not fit into the gap before the task that its chain joins."""
     chains = {chain.id: chain for chain in project.chains}
     for buffer in project.buffers:
         chain = chains[buffer.chain]

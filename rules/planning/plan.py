@@ -1,4 +1,4 @@
-"""A plan as it comes in: everything checked for its form, nothing derived yet."""
+"""A plan as it comes in: its form is checked, and nothing is derived yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ from chainbell.rules.zones import STATIC, ZonePolicy
 NOTHING_DONE = Report()
 USUAL_OPTIONS = Options()
 SMALLEST_BUFFER = 0.01
-"""Working days; a buffer of size 0 is none. Of a smaller one any delay would be more than all percentages say."""
+"""Working days; a size of 0 means no buffer. Percentages of a buffer between the two would mean nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPlan:
-    """A task without its planned dates, and what the plan says beside it.
+    """A task without its planned dates, and what else the plan says about it.
 
     `begin` and `end` are planned dates as coordinates, None where they are open. `safe_duration` is the estimate with
-    its safety, in working days. `demands` are units of resources. `done` is what has been done already.
+    its safety, in working days. `demands` are units by resource. `done` is the work that has been done already.
     """
 
     task: Task

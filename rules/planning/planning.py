@@ -1,4 +1,4 @@
-"""From a plan to a project: dates, chains and buffers as they were given, or derived where the plan brings none."""
+"""From a plan to a project: dates, chains and buffers as given, or derived where the plan brings none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from chainbell.rules.planning.sizing import METHODS
 from chainbell.rules.progress import carried_over
 
 Ranking = Callable[[Sequence[Task], Network, Sequence[Demand], Demand, Mapping[HostId, float]], Sequence[float]]
-"""A solver: from tasks, network, demands, capacities and releases, ranks by task position for the serial scheme."""
+"""A solver: takes tasks, network, demands, capacities and releases; returns ranks by task position for `level`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A project as planned, what was derived for it in words, and its dates by precedence alone."""
+    """A project as planned, notes in words on what was derived for it, and its dates by precedence alone."""
 
     project: Project
     notes: tuple[str, ...]
@@ -33,8 +33,9 @@ def plan_project(plan: Plan, optimal: Ranking | None = None) -> Planned:
     """The project that a plan describes, baseline 1, with what had to be derived for it.
 
     Chains that the plan leaves out are found on the earliest schedule, levelled where tasks name resources; buffers
-    that it leaves out are sized by the plan's method. `optimal` is the solver of the levelling `cp-sat`. Raises
-    PlanError, NetworkError.
+    that it leaves out are sized by the plan's method. `optimal` is the solver for the levelling `cp-sat`. Raises
+    PlanError for parts that do not fit together (LevellingError for demands that no schedule meets), NetworkError for
+    links that do not form a network.
     """
     tasks = tuple(one.task for one in plan.tasks)
     given = {one.task.id: (one.begin, one.end) for one in plan.tasks}
@@ -89,7 +90,7 @@ def _levelled(
     optimal: Ranking | None,
     notes: list[str],
 ) -> Network:
-    """The network with a resource link for each pair of tasks that contend."""
+    """The network with resource links between the tasks that contend; appends a note where it levels."""
     demands = [one.demands for one in plan.tasks]
     if plan.method.levelling == "none" or not any(demands):
         return network
@@ -111,7 +112,7 @@ def _levelled(
 def _sized(
     plan: Plan, tasks: Sequence[Task], network: Network, chains: Sequence[Chain], notes: list[str]
 ) -> tuple[Buffer, ...]:
-    """A buffer for the critical chain and for every feeding chain that joins it or ends by itself."""
+    """Buffers for the critical chain and for every feeding chain with work on it that joins it or joins no task."""
     method, where = plan.method, network.positions
     critical = next(chain for chain in chains if chain.kind is ChainKind.CRITICAL)
     safe = {one.task.id: one.safe_duration for one in plan.tasks}

@@ -32,6 +32,7 @@ class Schedule:
         return 0.0 if abs(slack) < NOISE else slack
 
     def is_critical(self, position: int) -> bool:
+        """Whether the task has no slack: any slip moves the project's end."""
         return self.slack(position) <= 0.0
 
 
@@ -54,8 +55,8 @@ def schedule(tasks: Sequence[Task], network: Network, releases: Mapping[HostId, 
 
 
 def as_reported(task: Task) -> Task:
-    """The task with what is known of it: work under way ends its remaining duration after it was counted, of work that
-    has not begun the remaining duration is the duration."""
+    """The task with its reported progress: work under way ends its remaining duration after the coordinate from which
+    that counts; for work that has not begun, the remaining duration becomes the duration."""
     if task.status is TaskStatus.NOT_STARTED:
         return task if task.remaining is None else task._replace(duration=task.remaining)
     if not task.is_unfinished or task.started is None:
@@ -67,7 +68,7 @@ def as_reported(task: Task) -> Task:
 def forward(
     tasks: Sequence[Task], network: Network, releases: Mapping[HostId, float]
 ) -> tuple[list[float], list[float]]:
-    """Earliest starts and finishes from day 0 on."""
+    """Earliest starts and finishes by task position, as coordinates from day 0 on."""
     start = [0.0] * len(tasks)
     finish = [0.0] * len(tasks)
     for position in network.order:
@@ -96,8 +97,8 @@ def instants(
 ) -> list[tuple[datetime, datetime]]:
     """Start and finish as instants (UTC), as scheduling tools show them.
 
-    Work starts at an opening and ends at a closing. A milestone stands where what it waits for ends: at the closing of
-    the last task that binds it, at an opening where nothing does.
+    On a day boundary, work starts at the opening and ends at the closing. A task of no length stands at the end of the
+    task that binds it last, and at an opening where none does.
     """
     dates: list[tuple[datetime, datetime]] = [(calendar.start_instant(0.0),) * 2] * len(tasks)
     for position in network.order:

@@ -1,7 +1,7 @@
 """How large a buffer a chain needs: three published methods, by name.
 
-Each takes the chain's tasks as pairs of working days: the aggressive estimate that is planned, and the safe one that
-people would have promised. The safety removed from a task is the difference.
+Each takes the chain's tasks as pairs of estimates in working days, the aggressive one that is planned and the safe one
+that people would have promised, and returns working days. The safety removed from a task is the difference.
 """
 
 from collections.abc import Callable, Sequence

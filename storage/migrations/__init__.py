@@ -1,7 +1,7 @@
-"""The schema's revisions, with Alembic: which one a database has, and how it gets to the newest.
+"""The schema's revisions, with Alembic: which one a database has, and how it is upgraded to the newest.
 
 An empty database gets the newest tables at once; an older one is upgraded by `chainbell db upgrade`, in one
-transaction on both SQLite and PostgreSQL, so an upgrade that is cut off leaves the old database as it was.
+transaction on both SQLite and PostgreSQL, so an interrupted upgrade leaves the old database as it was.
 """
 
 from pathlib import Path
@@ -48,7 +48,10 @@ def prepare(connection: Connection) -> None:
 
 
 def upgrade(connection: Connection, to: str = HEAD) -> str | None:
-    """Upgrades within the caller's transaction; returns the revision that was there, None for an empty database."""
+    """Upgrades within the caller's transaction; returns the revision that was there, None for an empty database.
+
+    Raises RevisionError for tables that are newer than this chainbell.
+    """
     found = revision_of(connection)
     if found is not None and found > HEAD:
         raise RevisionError(f"is at revision {found}, newer than this chainbell's {HEAD}: use a newer chainbell")

@@ -1,4 +1,4 @@
-"""Alembic's environment: runs on the connection that `chainbell.storage.migrations` hands over."""
+"""Alembic's environment: it runs on the connection that `chainbell.storage.migrations` provides."""
 
 from alembic import context
 

@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-
+    """Creates the tables."""
     op.create_table(
         f"{PREFIX}person",
         sa.Column("account_id", sa.String(65), nullable=False),

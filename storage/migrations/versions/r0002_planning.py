@@ -10,6 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Adds the columns, and rewrites each calendar's `opens` and `closes` as one shift."""
     op.add_column(f"{PREFIX}task", sa.Column("not_before", sa.Float(), nullable=True), schema=SCHEMA)
     op.add_column(f"{PREFIX}link", sa.Column("resource", sa.String(65), nullable=True), schema=SCHEMA)
     measure = sa.Column("measure", sa.String(), nullable=False, server_default="forecast")

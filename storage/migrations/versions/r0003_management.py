@@ -10,6 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    """Creates the table of tokens; adds columns to webhooks and deliveries, and an index on what is due."""
     op.create_table(
         f"{PREFIX}token",
         sa.Column("hash", sa.String(64), nullable=False),

@@ -17,6 +17,7 @@ NEW = (
 
 
 def upgrade() -> None:
+    """Adds the columns, marks pending retries as such, and replaces the old indexes by the partial ones."""
     op.add_column(f"{PREFIX}webhook", sa.Column("ca_certificates", sa.Text(), nullable=True), schema=SCHEMA)
     is_retry: sa.Column[bool] = sa.Column("is_retry", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column(f"{PREFIX}delivery", is_retry, schema=SCHEMA)

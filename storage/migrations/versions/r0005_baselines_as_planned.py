@@ -10,6 +10,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
+    """Adds the columns, empty in the rows that are there."""
     new: list[tuple[str, sa.Column[object]]] = [
         ("project", sa.Column("options", sa.JSON(), nullable=True)),
         ("project", sa.Column("red_tasks", sa.JSON(), nullable=True)),
