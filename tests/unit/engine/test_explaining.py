@@ -3,7 +3,8 @@
 from chainbell.engine.reading.reasons import reason
 from chainbell.rules import CATALOGUE, Cause, Firing, Rule, TaskStatus, evaluate, report_task
 from chainbell.rules.words import kept_values
-from tests.plans import MONDAY, line_project
+from tests.plans import MONDAY
+from tests.projects import line_project
 
 
 def test_every_rule_of_the_catalogue_has_words_of_its_own() -> None:
