@@ -23,12 +23,12 @@ from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, compose, mess
 from chainbell.engine import Engine
 from chainbell.rules import Event
 from chainbell.storage import NewDelivery, generate_key, outbox
-from tests.conftest import SOAK
 from tests.e2e.commands import ROOT
 from tests.e2e.invariants import rows, snapshot
 from tests.e2e.receiver import Receiver, receiving, status
 from tests.e2e.test_kill import ClockAhead
 from tests.plans import MONDAY
+from tests.soak import SOAK
 
 pytestmark = pytest.mark.soak
 KILLS = 30 if SOAK else 3

@@ -18,12 +18,12 @@ from sqlalchemy import text
 from chainbell.engine import Engine, InvalidInputError, StorageError
 from chainbell.storage import Database, generate_key, migrations
 from chainbell.storage.metadata import PREFIX
-from tests.conftest import SOAK
 from tests.contract.test_migrations import OLD_ROWS
 from tests.e2e.commands import ROOT
 from tests.e2e.invariants import check_invariants
 from tests.e2e.workers import LATE, PROJECTS, batches, load
 from tests.plans import MONDAY, line_plan, task_update
+from tests.soak import SOAK
 
 pytestmark = pytest.mark.soak
 KILLS = 30 if SOAK else 3

@@ -19,11 +19,11 @@ import pytest
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, is_signed
 from chainbell.engine import Engine, ProjectReport
-from tests.conftest import SOAK
 from tests.e2e.commands import CHAINBELL, ENVIRONMENT, chainbell
 from tests.e2e.invariants import check_invariants, rows
 from tests.e2e.receiver import receiving
 from tests.plans import MONDAY, line_plan, task_update
+from tests.soak import SOAK
 
 pytestmark = pytest.mark.soak
 KILLS = 50 if SOAK else 5

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import SOAK
 from tests.e2e.commands import CHAINBELL, ENVIRONMENT, chainbell
+from tests.soak import SOAK
 
 EXAMPLES = 15 if not SOAK else 300
 UNSAID = "positive_data_acceptance"
