@@ -228,8 +228,7 @@ LatchKey = tuple[str, HostId]
 class FeverPoint:
     """A point of a fever chart's trail: percent of the chain done, percent of the buffer consumed.
 
-    `at` is the instant at which the project was evaluated, `recorded_at` when it was told (None in databases from
-    before that was kept).
+    `at` is the instant evaluated, `recorded_at` when it was told (None in databases from before that was kept).
     """
 
     at: datetime
@@ -239,12 +238,9 @@ class FeverPoint:
     consumption: float
     zone: Zone
 
-    def stands_at(self, other: "FeverPoint | None") -> bool:
-        """Whether the other point is at the same place of the same baseline, whenever that was."""
-        return other is not None and self._place == other._place
-
     @property
-    def _place(self) -> tuple[int, float, float, Zone]:
+    def place(self) -> tuple[int, float, float, Zone]:
+        """Where it stands, whenever that was."""
         return self.baseline, self.completion, self.consumption, self.zone
 
 

@@ -23,13 +23,15 @@ from chainbell.storage.tables import (
     PersonRow,
     ProjectRow,
     TaskRow,
+    TokenRow,
     WebhookRow,
     table,
 )
 
 EVENTS, ATTEMPTS, DELIVERIES = table(EventRow), table(AttemptRow), table(DeliveryRow)
 FEVER_POINTS, CHANGES, PROJECTS = table(FeverPointRow), table(ChangeRow), table(ProjectRow)
-PEOPLE, TASKS, WEBHOOKS, BASELINES = table(PersonRow), table(TaskRow), table(WebhookRow), table(BaselineRow)
+PEOPLE, TASKS, TOKENS = table(PersonRow), table(TaskRow), table(TokenRow)
+WEBHOOKS, BASELINES = table(WebhookRow), table(BaselineRow)
 
 Encode = Callable[[Any, bytes], bytes]
 
@@ -70,17 +72,17 @@ def _delete(connection: Connection, rows: Table, query: Select[Any]) -> int:
 
 
 def erase_account(connection: Connection, account_id: HostId, limit: int) -> int:
-    """Deletes what an account has: up to `limit` projects or, once none is left, its webhooks and people.
+    """Deletes what an account has: up to `limit` projects or, once none is left, its webhooks, people and tokens.
 
     Returns how many of these rows went; 0 means that none of them is left. With a project go its parts, changes, events
-    and chart, with a webhook its deliveries and attempts. The account's tokens stay.
+    and chart, with a webhook its deliveries and attempts.
     """
     keys = connection.scalars(select(PROJECTS.c.key).where(PROJECTS.c.account_id == account_id).limit(limit)).all()
     if keys:
         connection.execute(delete(PROJECTS).where(PROJECTS.c.key.in_(keys)))
         return len(keys)
     gone = 0
-    for rows in (WEBHOOKS, PEOPLE):
+    for rows in (WEBHOOKS, PEOPLE, TOKENS):
         gone += connection.execute(delete(rows).where(rows.c.account_id == account_id)).rowcount
     return gone
 

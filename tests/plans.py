@@ -3,10 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chainbell.engine.documents.plan import read_plan
-from chainbell.engine.planner import project_of
-from chainbell.rules import Project
-
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 
 
@@ -31,10 +27,6 @@ def line_plan(
         "buffers": [{"id": "PB", "chain": "critical", "size": buffer}],
         "milestones": [{"id": 345, "name": "Alpha", "plannedDate": "2025-03-12"}],
     }
-
-
-def line_project(*durations: float, **options: Any) -> Project:
-    return project_of(read_plan(line_plan(*durations, **options)), MONDAY)
 
 
 def task_update(task_id: int | str, at: str, project_id: int | str = 1, **fields: Any) -> dict[str, Any]:

@@ -161,7 +161,7 @@ class UnitOfWork:
         if seen.project.status != ProjectStatus.PLANNING:
             at = seen.project.evaluated_at or change.at
             point = history.fever_point(seen.project, seen.assessment, at, self._now)
-            if not point.stands_at(work.point):
+            if work.point is None or point.place != work.point.place:
                 work.point = point
                 work.points.append(point)
         return seen.project, seen.events

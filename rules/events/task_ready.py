@@ -74,8 +74,10 @@ def decide(step: Transition) -> Iterator[Firing]:
 
 def explain(why: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """Names the predecessors that no longer hold up the start, and the delay that the task inherits."""
-    names = ", ".join(other["name"] for other in data["predecessors"])
-    free = f"nothing holds up its start: {names} done" if names else "the project is active and nothing precedes it"
+    done = ", ".join(other["name"] for other in data["predecessors"] if other["completedAt"] is not None)
+    others = ", ".join(other["name"] for other in data["predecessors"] if other["completedAt"] is None)
+    told = ", ".join(([f"{done} done"] if done else []) + ([f"{others} begun or cancelled"] if others else []))
+    free = f"nothing holds up its start: {told}" if told else "the project is active and nothing holds up its start"
     return free + whose_delay(why)
 
 

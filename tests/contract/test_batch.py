@@ -86,7 +86,7 @@ def test_what_another_writer_changes_meanwhile_is_evaluated_as_it_then_is(engine
             running = pool.submit(engine.reevaluate, LATE)
             sleep(0.5)  # it has read by now, and waits to write
             assert not running.done()
-        assert running.result(timeout=60).projects == 2
+        assert running.result(timeout=120).projects == 2
     assert engine.status(2).tasks[1].remaining_duration == 30
     assert engine.status(2).as_of == LATE
     assert [event.name for event in engine.events(2)].count("task.red") == 1

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -131,9 +130,9 @@ def test_tables_take_the_host_s_prefix(database_url: str) -> None:
     assert {"ccpm_project", "ccpm_revision"} <= set(tables_of(database_url, CHAINBELL_TABLE_PREFIX="ccpm_"))
 
 
-def test_tables_live_in_the_host_s_schema(postgresql_server: str) -> None:
-    schema = f"planning_{uuid4().hex}"
-    tables = tables_of(postgresql_server, schema, CHAINBELL_SCHEMA=schema)
+def test_tables_live_in_the_host_s_schema(postgresql_url: str) -> None:
+    schema = "planning"
+    tables = tables_of(postgresql_url, schema, CHAINBELL_SCHEMA=schema)
     assert {"chainbell_project", "chainbell_revision"} <= set(tables)
 
 

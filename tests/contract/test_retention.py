@@ -75,7 +75,9 @@ def test_an_account_is_erased_with_everything_it_has(engine: Engine) -> None:
     peopled(engine, account=8, project=2)
     before = {name: rows for name, rows in kept(engine).items() if rows}
     peopled(engine, account=7, project=1)
+    token = engine.tokens.add(7)
     assert engine.portfolio.erase_account(7) > 3
+    assert engine.tokens.account_of(token) is None
     assert {name: rows for name, rows in kept(engine).items() if rows} == before
     peopled(engine, account=7, project=1)  # and may come back
     assert engine.status(1, account=7).baseline == 1

@@ -37,7 +37,7 @@ BLOCK = re.compile(r"(?:<!-- (file|not run): ([^\n]+) -->\n+)?^```(\w*)\n(.*?)^`
 PORT = re.compile(r"\b(?:3000|8080)\b")
 NODE = str(Path(ROOT_DIR) / "bin")
 GO = shutil.which("go")
-SECONDS = 60
+SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Folder:
             expected.append(output.strip())
             if line.endswith("&"):
                 script += [
-                    f"for _ in $(seq 300); do (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null && break; sleep 0.1; done"
+                    f"for _ in $(seq 1200); do (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null && break; sleep 0.1; done"
                     for port in self.ports.values()
                 ]
         shown = self.run_shell("\n".join(script))
@@ -223,5 +223,5 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.skipif(util.find_spec("sphinx") is None, reason="the extra `docs` is not installed; `make docs` builds")
 def test_the_documentation_builds_without_warnings(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", str(ROOT / "docs"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * SECONDS, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,11 +1,15 @@
 """A receiver with real sockets in a thread of the test, that remembers what it got and answers as told."""
 
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.e2e.waiting import until
 
 
 @dataclass
@@ -22,6 +26,11 @@ Answer = Callable[[BaseHTTPRequestHandler, int], None]
 class Receiver:
     url: str = ""
     requests: list[Received] = field(default_factory=list)
+
+
+def until_asked(receiver: Receiver, before: int, process: subprocess.Popen[Any]) -> None:
+    """Waits for a request after so many, or the end of the process that would make it."""
+    until(lambda: len(receiver.requests) > before or process.poll() is not None)
 
 
 def status(code: int, **headers: str) -> Answer:

@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,16 +24,17 @@ from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, compose, mess
 from chainbell.engine import Engine
 from chainbell.rules import Event
 from chainbell.storage import NewDelivery, generate_key, outbox
-from tests.conftest import SOAK
 from tests.e2e.commands import ROOT
 from tests.e2e.invariants import rows, snapshot
 from tests.e2e.receiver import Receiver, receiving, status
 from tests.e2e.test_kill import ClockAhead
+from tests.e2e.waiting import SECONDS, until
 from tests.plans import MONDAY
+from tests.soak import SOAK
 
 pytestmark = pytest.mark.soak
 KILLS = 30 if SOAK else 3
-SETTINGS = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=2.0, in_flight=16, per_webhook=16)
+SETTINGS = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=20.0, in_flight=16, per_webhook=16)
 FAILING = 7
 """Every so many'th request is answered 503."""
 
@@ -105,7 +107,7 @@ def dispatching(url: str, key: str) -> "subprocess.Popen[str]":
 
 def ended(process: "subprocess.Popen[str]", how: signal.Signals) -> int:
     process.send_signal(how)
-    process.communicate(timeout=60)
+    process.communicate(timeout=SECONDS)
     return process.returncode
 
 
@@ -131,10 +133,7 @@ def test_two_dispatchers_claim_nothing_twice(database_url: str) -> None:
     with Engine(database_url, keys=[key], delivery=SETTINGS) as engine, receiving() as receiver:
         queue(engine, receiver.url, 600, "two")
         both = [dispatching(database_url, key) for _ in range(2)]
-        for _ in range(600):
-            if len(receiver.requests) >= 600:
-                break
-            time.sleep(0.05)
+        until(lambda: len(receiver.requests) >= 600)
         assert [ended(process, signal.SIGTERM) for process in both] == [0, 0]
         check(engine, receiver)
         got = Counter(json.loads(request.body)["webhookId"] for request in receiver.requests)
@@ -150,6 +149,7 @@ def test_postgresql_restarted_under_two_dispatchers(tmp_path: Path) -> None:
         with Engine(url, keys=[key], delivery=SETTINGS) as engine:
             queue(engine, receiver.url, 1500, "restart")
         both = [dispatching(url, key) for _ in range(2)]
+        until(lambda: receiver.requests)
         for _ in range(2 if not SOAK else 10):
             time.sleep(0.4)
             server.cleanup()
@@ -218,8 +218,7 @@ def test_what_waits_is_given_back_and_what_is_in_flight_ends(database_url: str) 
     with Engine(database_url, keys=[key], delivery=SETTINGS) as engine, receiving(slow) as receiver:
         queue(engine, receiver.url, 200, "graceful")
         process = dispatching(database_url, key)
-        while len(receiver.requests) < 10:
-            time.sleep(0.01)
+        until(lambda: len(receiver.requests) >= 10)
         assert ended(process, signal.SIGTERM) == 0
         assert all(delivery["lease_until"] is None for delivery in rows(engine, "delivery"))
         assert len(rows(engine, "attempt")) == len(receiver.requests) < 200
@@ -229,10 +228,11 @@ def test_what_waits_is_given_back_and_what_is_in_flight_ends(database_url: str) 
 
 def test_an_attempt_that_does_not_end_is_broken_off_and_made_again(sqlite_engine: Engine) -> None:
     engine = sqlite_engine
-    settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=30)
+    settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=2 * SECONDS)
+    released = threading.Event()
 
     def hang(handler: BaseHTTPRequestHandler, number: int) -> None:
-        time.sleep(3)
+        released.wait(2 * SECONDS)
 
     async def work() -> None:
         dispatcher = engine.dispatcher(settings)
@@ -240,11 +240,12 @@ def test_an_attempt_that_does_not_end_is_broken_off_and_made_again(sqlite_engine
         while not receiver.requests:
             await asyncio.sleep(0.01)
         dispatcher.stop(grace_seconds=0.1)
-        await asyncio.wait_for(running, 2.5)
+        await asyncio.wait_for(running, SECONDS)  # long before the attempt would end by itself
 
     with receiving(hang) as receiver:
         queue(engine, receiver.url, 1, "hang")
         asyncio.run(work())
+        released.set()
     (attempt,), (delivery,) = rows(engine, "attempt"), rows(engine, "delivery")
     assert (attempt["outcome"], attempt["error"]) == ("interrupted", "the dispatcher was stopped")
     assert (delivery["state"], delivery["lease_until"], delivery["attempts"]) == ("pending", None, 1)
@@ -260,9 +261,6 @@ def test_postgresql_tells_the_dispatchers_of_other_processes(postgresql_url: str
         assert process.stdout.readline() == "begun\n"
         time.sleep(1.5)
         queue(engine, receiver.url, 5, "told")
-        for _ in range(200):
-            if len(receiver.requests) == 5:
-                break
-            time.sleep(0.05)
+        until(lambda: len(receiver.requests) == 5)
         assert ended(process, signal.SIGTERM) == 0
         assert len(receiver.requests) == 5

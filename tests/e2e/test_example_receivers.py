@@ -7,8 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -23,6 +22,7 @@ from chainbell.engine import Engine
 from chainbell.storage import DeliveryState
 from tests.e2e.commands import FIXTURES
 from tests.e2e.receiver import receiving
+from tests.e2e.waiting import listens, until
 from tests.plans import MONDAY, line_plan, task_update
 
 SECRET = "s3cret"
@@ -46,24 +46,11 @@ def example(name: str, folder: Path, **settings: str) -> Iterator[str]:
     command = [sys.executable, str(FIXTURES / "receivers" / f"{name}.py")]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        until(lambda: is_open(port))
+        until(lambda: listens(port))
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.kill()
         process.communicate()
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    for _ in range(int(seconds * 20)):
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def drain(engine: Engine) -> None:
@@ -187,7 +174,7 @@ def test_what_is_answered_first_is_worked_on_once_even_by_the_next_process(proje
         with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
             return connection.execute("SELECT id, tries FROM inbox WHERE done IS NOT NULL").fetchall()
 
-    with example("answer_first", tmp_path, WORK_SECONDS="60") as url:
+    with example("answer_first", tmp_path, WORK_SECONDS="600") as url:
         project.webhooks.add(7, url, events=["task.red", "project.status_changed"], secret=SECRET)
         ring(project)
         drain(project)

@@ -1,7 +1,7 @@
 """One endpoint that hangs, with much queued, and others beside it that do not notice."""
 
 import asyncio
-import time
+import threading
 from http.server import BaseHTTPRequestHandler
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
@@ -11,7 +11,8 @@ from chainbell.storage import NewDelivery, claiming, outbox
 from tests.e2e.receiver import receiving
 from tests.plans import MONDAY
 
-DEADLINE = 3.0
+DEADLINE = 120.0
+"""More than a busy machine needs for all that is due at the good endpoint."""
 
 
 def queue(engine: Engine, url: str, name: str, count: int) -> str:
@@ -25,13 +26,14 @@ def queue(engine: Engine, url: str, name: str, count: int) -> str:
     return webhook.id
 
 
-def hang(handler: BaseHTTPRequestHandler, _: int) -> None:
-    time.sleep(DEADLINE + 2)
-
-
 def test_a_hanging_endpoint_with_much_queued_does_not_delay_another(engine: Engine) -> None:
     """Everything for the good endpoint is settled before the first attempt at the hanging one even times out."""
     settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE, in_flight=16, per_webhook=4)
+    released = threading.Event()
+
+    def hang(handler: BaseHTTPRequestHandler, _: int) -> None:
+        released.wait(DEADLINE + 2)
+        handler.close_connection = True
 
     async def work(hanging: str, good: str) -> None:
         dispatcher = engine.dispatcher(settings)
@@ -45,6 +47,7 @@ def test_a_hanging_endpoint_with_much_queued_does_not_delay_another(engine: Engi
             ).scalar_one()
         assert leased <= AHEAD * settings.per_webhook
         dispatcher.stop()
+        released.set()
         await running
         assert len(engine.webhooks.log(7, hanging)) <= 2 * settings.per_webhook
 

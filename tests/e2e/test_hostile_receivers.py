@@ -1,5 +1,5 @@
 """Endpoints that mean ill or are broken: each has the documented outcome, in bounded time and memory, and the endpoints
-beside it do not notice."""
+beside it do not notice. What ends by its deadline has the outcome `timeout`: no test looks at a clock of its own."""
 
 import asyncio
 import gzip
@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ import pytest
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
 from chainbell.engine import Engine, InvalidInputError
-from chainbell.storage import generate_key
+from chainbell.storage import Attempt, DeliveryState, generate_key
 from tests.e2e.certificates import Authority, authority, server_context
 from tests.e2e.receiver import Answer, receiving, status
 from tests.plans import MONDAY, line_plan
 
-DEADLINE = 1.5
+DEADLINE = 5.0
+"""More than a busy machine needs for what is answered; what is not answered takes this long."""
 
 
 @pytest.fixture
@@ -136,6 +138,10 @@ HOSTILE: dict[str, tuple[Answer, set[str], int | None]] = {
 FAILED_AT_ONCE = {302}
 
 
+def ended(attempt: Attempt) -> datetime:
+    return attempt.started_at + timedelta(milliseconds=attempt.duration_ms)
+
+
 def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_not_notice(engine: Engine) -> None:
     """All at once, four deliveries each, beside an endpoint in good order."""
     with ExitStack() as stack:
@@ -146,14 +152,16 @@ def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_n
         for number in range(1, 5):
             engine.load(line_plan(project_id=number), at=MONDAY)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        begun = time.monotonic()
         drain(engine)
-        took = time.monotonic() - begun
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         log = engine.webhooks.log(7, well.id, 100)
         assert len(log) == len(good.requests) == 4
         assert {attempt.http_status for attempt in log} == {200}
-        assert max(attempt.duration_ms for attempt in log) < DEADLINE * 1000, "the good one waited for nobody"
+        hanging = engine.webhooks.log(7, hooks["never answers"], 100)
+        assert max(map(ended, log)) < min(map(ended, hanging)), "the good one waited for nobody"
+        assert max(attempt.started_at for attempt in hanging) < min(map(ended, hanging)), (
+            "attempts at one endpoint do not queue"
+        )
         for name, (_, outcomes, http_status) in HOSTILE.items():
             attempts = engine.webhooks.log(7, hooks[name], 100)
             assert len(attempts) == len(receivers[name].requests) == 4, name
@@ -161,14 +169,12 @@ def test_each_has_its_outcome_in_bounded_time_and_memory_and_the_good_one_does_n
                 assert attempt.outcome in outcomes, name
                 assert attempt.http_status == http_status, name
                 assert len(attempt.response or "") <= 4096, name
-                assert attempt.duration_ms < 2 * DEADLINE * 1000, name
             backlog = engine.webhooks.backlog(7, hooks[name])
             retried = http_status in (None, 500)
-            assert (backlog["pending"], backlog["failed"]) == (
+            assert (backlog[DeliveryState.PENDING], backlog[DeliveryState.FAILED]) == (
                 4 if retried else 0,
                 4 if http_status in FAILED_AT_ONCE else 0,
             ), name
-        assert took < 4 * DEADLINE, "attempts at one endpoint do not queue behind those at another"
         assert grown < 64 * 1024, "KiB: neither the gigabyte nor the bomb was taken in"
         assert all("Cookie" not in request.headers for request in receivers["sets cookies"].requests)
 
@@ -217,7 +223,7 @@ def test_a_certificate_is_verified_against_the_authorities_of_its_webhook(
         (attempt,) = engine.webhooks.log(7, webhook.id)
     assert attempt.outcome == outcome
     assert len(receiver.requests) == (outcome == "answered")
-    assert engine.webhooks.backlog(7, webhook.id)["pending"] == (outcome != "answered")
+    assert engine.webhooks.backlog(7, webhook.id)[DeliveryState.PENDING] == (outcome != "answered")
 
 
 def test_certificates_that_are_none_are_refused_when_they_are_given(engine: Engine) -> None:

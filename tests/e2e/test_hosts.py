@@ -5,14 +5,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from chainbell.storage import generate_key
 from tests.e2e.commands import FIXTURES
+from tests.e2e.waiting import SECONDS, listens, until
 from tests.plans import line_plan
 
 HOSTS = FIXTURES / "hosts"
@@ -37,24 +37,19 @@ def serving(database: str) -> Iterator[str]:
     command = [sys.executable, "-m", "uvicorn", "fastapi_backend:app", "--port", str(port), "--log-level", "warning"]
     process = subprocess.Popen(command, cwd=HOSTS, env=environment)
     try:
-        for _ in range(200):
-            try:
-                urlopen(f"http://127.0.0.1:{port}/heard", timeout=5).close()
-                break
-            except URLError:
-                assert process.poll() is None
-                time.sleep(0.1)
+        until(lambda: listens(port) or process.poll() is not None)
+        assert process.poll() is None
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=SECONDS)
 
 
 def call(url: str, method: str = "GET", body: object = None) -> tuple[int, object]:
     data = None if body is None else json.dumps(body).encode()
     request = Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310  loopback
     try:
-        with urlopen(request, timeout=20) as answer:  # noqa: S310  loopback
+        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  loopback
             return answer.status, json.load(answer)
     except HTTPError as error:
         return error.code, json.load(error)

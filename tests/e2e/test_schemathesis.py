@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import SOAK
 from tests.e2e.commands import CHAINBELL, ENVIRONMENT, chainbell
+from tests.soak import SOAK
 
 EXAMPLES = 15 if not SOAK else 300
 UNSAID = "positive_data_acceptance"
@@ -24,12 +24,13 @@ def test_the_api_keeps_what_its_document_says(tmp_path: Path) -> None:
         run = subprocess.run(
             [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"]
             + ["run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {token}", "--seed", "1"]
+            + ["--request-timeout", "120", "--suppress-health-check", "too_slow"]
             + ["--max-examples", str(EXAMPLES), "--checks", "all", "--exclude-checks", UNSAID, "--no-color"],
             cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
     finally:
         server.terminate()
-        server.communicate(timeout=60)
+        server.communicate(timeout=120)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     assert "Tested: 21" in run.stdout
     assert server.returncode == 0

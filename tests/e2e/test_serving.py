@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from time import monotonic, sleep
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -10,6 +9,7 @@ from chainbell.delivery import is_signed
 from tests.e2e.commands import chainbell
 from tests.e2e.receiver import receiving, status
 from tests.e2e.servers import serving
+from tests.e2e.waiting import SECONDS, until
 from tests.plans import MONDAY, line_plan
 
 
@@ -17,7 +17,7 @@ def call(url: str, token: str, method: str, body: object = None) -> tuple[int, o
     data = None if body is None else json.dumps(body).encode()
     request = Request(url, data, {"Authorization": f"Bearer {token}"}, method=method)  # noqa: S310  loopback
     try:
-        with urlopen(request, timeout=20) as answer:  # noqa: S310  loopback
+        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  loopback
             return answer.status, json.load(answer)
     except HTTPError as error:
         return error.code, json.load(error)
@@ -32,10 +32,7 @@ def test_from_a_registration_to_a_delivery(tmp_path: Path) -> None:
         assert call(f"{base}/api/v1/projects/1", token, "PUT", line_plan(status="Planning"))[0] == 200
         change = {"kind": "project.update", "projectId": 1, "status": "Active", "at": MONDAY.isoformat()}
         assert call(f"{base}/api/v1/changes", token, "POST", change)[0] == 200
-        begun = monotonic()
-        while not receiver.requests and monotonic() - begun < 20:
-            sleep(0.02)
-        got = receiver.requests[0]
+        got = until(lambda: receiver.requests)[0]
         assert is_signed(got.headers, got.body, "s3cret")
         assert json.loads(got.body)["event"] == "project.started"
         assert call(f"{base}/readyz", "", "GET")[0] == 200

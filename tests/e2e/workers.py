@@ -40,25 +40,32 @@ async def dispatch(engine: Engine) -> None:
     """Delivers until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    begun()
     await run_dispatcher(engine, engine.dispatcher(), stop)
+
+
+def begun() -> None:
+    """Tells whoever kills this process that its work begins now."""
+    print("begun", flush=True)
 
 
 def main(job: str, url: str, key: str) -> None:
     configure_logging(as_json=True, level="critical")
-    print("begun", flush=True)
     if job == "upgrade":
         database = Database(url)
+        begun()
         print(database.upgrade())
         database.close()
         return
     if job.startswith("dispatch"):
         if job == "dispatch_told":
             dispatching.LOOK_AGAIN_SECONDS = 3600.0
-        settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=2.0, in_flight=16, per_webhook=16)
+        settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=20.0, in_flight=16, per_webhook=16)
         with Engine(url, keys=[key], delivery=settings) as engine:
             asyncio.run(dispatch(engine))
         return
     with Engine(url, keys=[key]) as engine:
+        begun()
         if job == "reevaluate":
             print(engine.reevaluate(LATE).projects)
         else:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from chainbell.engine import Engine
-from tests.conftest import SOAK
 from tests.property.histories import History, random_history
 from tests.property.oracle_runs import engine_on, run
+from tests.soak import SOAK
 
 pytestmark = pytest.mark.soak
 

@@ -8,6 +8,7 @@ import pytest
 from chainbell.engine import InvalidInputError, read_change, read_plan
 from chainbell.engine.importers import read_json, read_yaml
 from chainbell.engine.planner import project_of
+from chainbell.rules import Measure, Readiness
 from tests.plans import MONDAY, line_plan, task_update
 
 AT = "2025-03-03T09:00:00Z"
@@ -113,3 +114,20 @@ def test_a_yaml_file_of_nested_aliases_stays_small() -> None:
 def test_yaml_that_is_not(text: str) -> None:
     with pytest.raises(InvalidInputError, match=r"plan\.yaml"):
         read_yaml(text.encode(), "plan.yaml")
+
+
+@pytest.mark.parametrize(("said", "measure"), [({}, Measure.GAP), ({"measure": "forecast"}, Measure.FORECAST)])
+def test_a_feeding_buffer_is_measured_on_the_gap_unless_it_says_otherwise(
+    said: dict[str, Any], measure: Measure
+) -> None:
+    plan = line_plan(5, 10)
+    plan["tasks"].append({"id": 7, "name": "Feeder", "duration": 1})
+    plan["links"].append({"from": 7, "to": 2})
+    plan["chains"].append({"id": "f", "kind": "feeding", "tasks": [7], "joins": 2})
+    plan["buffers"].append({"id": "FB", "chain": "f", "size": 4, **said})
+    assert project_of(read_plan(plan), MONDAY).buffers[1].measure is measure
+
+
+def test_a_project_says_how_its_tasks_become_ready() -> None:
+    plan = with_field("project/readiness", "predecessors")
+    assert project_of(read_plan(plan), MONDAY).options.readiness is Readiness.PREDECESSORS

@@ -1,17 +1,18 @@
 """When alarms ring and when they are armed again, beyond what the scenarios show."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from chainbell.engine.documents.plan import read_plan
-from chainbell.engine.planner import project_of
 from chainbell.rules import (
     Cause,
     Evaluation,
+    Link,
+    LinkType,
     Options,
+    Person,
     Project,
     ProjectStatus,
     Readiness,
@@ -23,7 +24,8 @@ from chainbell.rules import (
     report_task,
 )
 from chainbell.rules.zones import ZonePolicy
-from tests.plans import MONDAY, line_plan, line_project
+from tests.plans import MONDAY
+from tests.projects import line_project, line_values, task_plan
 
 IN_PROGRESS, ON_HOLD, COMPLETED = TaskStatus.IN_PROGRESS, TaskStatus.ON_HOLD, TaskStatus.COMPLETED
 
@@ -127,12 +129,13 @@ def test_a_task_that_was_red_when_the_project_froze_has_not_turned_red_on_resumi
 
 
 def test_readiness_by_predecessors_alone_leaves_lags_and_dates_aside() -> None:
-    plan = line_plan(5, 10, 5)
-    plan["links"][0]["lag"] = 3
-    plan["tasks"][2]["startNoEarlierThan"] = "2025-06-02"
-    plan["project"]["readiness"] = "predecessors"
-    project = project_of(read_plan(plan), MONDAY)
-    assert project.options.readiness is Readiness.PREDECESSORS
+    first, second, _ = line_values().tasks
+    june = line_values().calendar.start_of(date(2025, 6, 2))
+    project = line_project(
+        tasks=(first, second, task_plan(3, "Task 3", 5, not_before=june)),
+        links=(Link(1, 2, lag=3), Link(2, 3)),
+        options=Options(Readiness.PREDECESSORS),
+    )
     assert fired(reported(project, 1, MONDAY, status=COMPLETED), "task.ready") == [2]
     dated = replace(project, options=Options())
     assert fired(reported(dated, 1, MONDAY, status=COMPLETED), "task.ready") == []
@@ -201,9 +204,8 @@ def test_a_cancelled_task_keeps_what_it_has_done() -> None:
 @pytest.mark.parametrize("status", [IN_PROGRESS, ON_HOLD])
 def test_no_recommendation_speaks_of_no_working_days(status: TaskStatus) -> None:
     """What rounds to nothing is nothing."""
-    plan = line_plan(5, buffer=4)
-    plan["tasks"][0]["assignedTo"] = {"id": 1, "name": "Ann"}
-    begun = report_task(project_of(read_plan(plan), MONDAY), 1, day(0), status=IN_PROGRESS)
+    tasks = (task_plan(1, "Task 1", 5, assigned_to=Person(1, "Ann")),)
+    begun = report_task(line_project(5, buffer=4, tasks=tasks), 1, day(0), status=IN_PROGRESS)
     warned = reported(begun, 1, day(9), status=status, remaining=0.004)
     (warning,) = [event for event in warned.events if event.name == "project.early_warning"]
     assert warning.data["recommendations"]
@@ -211,9 +213,7 @@ def test_no_recommendation_speaks_of_no_working_days(status: TaskStatus) -> None
 
 
 def test_a_task_waits_for_the_lag_of_a_start_to_start_link() -> None:
-    plan = line_plan(5, 10)
-    plan["links"] = [{"from": 1, "to": 2, "type": "SS", "lag": 3}]
-    project = project_of(read_plan(plan), MONDAY)
+    project = line_project(5, 10, links=(Link(1, 2, LinkType.SS, 3),))
     begun = reported(project, 1, day(0), status=IN_PROGRESS)
     assert fired(begun, "task.ready") == []
     assert fired(step(begun.project, begun.project, day(2.5)), "task.ready") == []

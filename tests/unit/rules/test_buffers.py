@@ -1,12 +1,19 @@
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from chainbell.engine.documents.plan import read_plan
-from chainbell.engine.planner import project_of
-from chainbell.rules import Buffer, Measure, Project, TaskStatus, assess, report_task
-from tests.plans import MONDAY, line_plan, line_project
+from chainbell.rules import Buffer, Measure, Project, Task, TaskStatus, assess, report_task
+from tests.plans import MONDAY
+from tests.projects import fed_project, line_project
+
+
+def fed(measure: Measure = Measure.GAP) -> Project:
+    """Tasks 1(5) and 2(10) in line; a feeder 7(1) joins 2."""
+    return fed_project([(feeder(7, 1), Buffer("FB", "f", 4, measure))])
+
+
+def feeder(task_id: int, duration: float) -> Task:
+    return Task(task_id, f"Feeder {task_id}", duration, 0.0, 0.0)
 
 
 def test_consumption_is_signed_and_unclamped() -> None:
@@ -55,30 +62,9 @@ def test_overage_counts_what_the_chain_s_own_tasks_take_beyond_their_plan() -> N
 @pytest.mark.parametrize(("measure", "consumed"), [("forecast", 75.0), ("gap", 25.0)])
 def test_the_gap_forgives_a_feeding_chain_what_the_joined_task_slips_by_itself(measure: str, consumed: float) -> None:
     """The critical task is two days late, the feeding one three: measured on the gap, only one of them counts."""
-    plan = line_plan(5, 10, buffer=10)
-    plan["tasks"].append({"id": 7, "name": "Feeder", "duration": 1})
-    plan["links"].append({"from": 7, "to": 2})
-    plan["chains"].append({"id": "f", "kind": "feeding", "tasks": [7], "joins": 2})
-    plan["buffers"].append({"id": "FB", "chain": "f", "size": 4, "measure": measure})
-    project = project_of(read_plan(plan), MONDAY)
-    project = report_task(project, 1, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=7)
+    project = report_task(fed(Measure(measure)), 1, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=7)
     project = report_task(project, 7, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=4)
     assert assess(project, 0.0).buffers[1].consumption == consumed
-
-
-def fed(**buffer: Any) -> Project:
-    """Tasks 1(5) and 2(10) in line; a feeder 7(1) joins 2."""
-    plan = line_plan(5, 10, buffer=10)
-    plan["tasks"].append({"id": 7, "name": "Feeder", "duration": 1})
-    plan["links"].append({"from": 7, "to": 2})
-    plan["chains"].append({"id": "f", "kind": "feeding", "tasks": [7], "joins": 2})
-    plan["buffers"].append({"id": "FB", "chain": "f", "size": 4, **buffer})
-    return project_of(read_plan(plan), MONDAY)
-
-
-def test_a_feeding_buffer_is_measured_on_the_gap_unless_it_says_otherwise() -> None:
-    assert fed().buffers[1].measure is Measure.GAP
-    assert fed(measure="forecast").buffers[1].measure is Measure.FORECAST
 
 
 def test_what_the_joined_task_gains_takes_no_room_from_the_feeding_chain() -> None:
@@ -88,13 +74,7 @@ def test_what_the_joined_task_gains_takes_no_room_from_the_feeding_chain() -> No
 
 def test_many_chains_that_join_one_task_forgive_one_another_s_slips() -> None:
     """Each chain's room grows by the latest of the others, not by its own lateness."""
-    plan = line_plan(5, 10, buffer=10)
-    for feeder, duration in ((7, 5), (8, 5), (9, 5)):
-        plan["tasks"].append({"id": feeder, "name": f"Feeder {feeder}", "duration": duration})
-        plan["links"].append({"from": feeder, "to": 2})
-        plan["chains"].append({"id": f"f{feeder}", "kind": "feeding", "tasks": [feeder], "joins": 2})
-        plan["buffers"].append({"id": f"FB{feeder}", "chain": f"f{feeder}", "size": 4})
-    project = project_of(read_plan(plan), MONDAY)
+    project = fed_project([(feeder(n, 5), Buffer(f"FB{n}", f"f{n}", 4, Measure.GAP)) for n in (7, 8, 9)])
     for task, left in ((7, 9), (8, 7), (9, 6)):
         project = report_task(project, task, MONDAY, status=TaskStatus.IN_PROGRESS, remaining=left)
     taken = {state.buffer.id: state.consumption for state in assess(project, 0.0).buffers[1:]}

@@ -1,17 +1,16 @@
 from dataclasses import replace
+from datetime import date
 
-from chainbell.engine.documents.plan import read_plan
-from chainbell.engine.planner import project_of
 from chainbell.rules import Latch, TaskStatus, report_task
 from chainbell.rules.planning.baseline import replan
 from chainbell.rules.planning.differences import Difference, differences, outline
-from tests.plans import MONDAY, line_plan, line_project
+from tests.plans import MONDAY
+from tests.projects import line_project
 
 
 def test_a_new_baseline_says_what_changed() -> None:
-    plan = line_plan(5, 12, buffer=8)
-    plan["project"]["targetEndDate"] = "2025-04-11"
-    changes = differences(outline(line_project(5, 10, 5)), outline(project_of(read_plan(plan), MONDAY)))
+    later = line_project(5, 12, buffer=8, target_end_date=date(2025, 4, 11))
+    changes = differences(outline(line_project(5, 10, 5)), outline(later))
     fields = {change.field: (change.before, change.after) for change in changes}
     assert fields["tasks[2].duration"] == (10, 12)
     assert fields["tasks[3]"][1] is None

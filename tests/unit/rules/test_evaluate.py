@@ -18,7 +18,8 @@ from chainbell.rules import (
     report_project,
     report_task,
 )
-from tests.plans import MONDAY, line_project
+from tests.plans import MONDAY
+from tests.projects import line_project
 
 CAUSE = Cause("test")
 

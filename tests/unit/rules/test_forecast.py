@@ -4,7 +4,8 @@ import pytest
 
 from chainbell.rules import Link, LinkType, NetworkError, Project, Task, TaskStatus, compile_network
 from chainbell.rules.forecast import forecast
-from tests.plans import MONDAY, line_project
+from tests.plans import MONDAY
+from tests.projects import line_project
 
 
 def two_tasks(kind: LinkType, lag: float, first: TaskStatus = TaskStatus.NOT_STARTED) -> Project:

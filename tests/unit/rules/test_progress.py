@@ -5,7 +5,8 @@ import pytest
 
 from chainbell.rules import ReportError, StaleReportError, TaskStatus, report_milestone, report_project, report_task
 from chainbell.rules.model import ProjectStatus
-from tests.plans import MONDAY, line_project
+from tests.plans import MONDAY
+from tests.projects import line_project
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_conversion_that_fails_is_an_error_in_words(body: str, reason: str, st
 def test_a_conversion_that_wants_all_memory_ends_alone(stand_in: Path) -> None:
     stand_in.write_text(STAND_IN.format(body="limit_this_process(64, 5)\nbytearray(50 * 1024**3)"))
     with pytest.raises(InvalidInputError, match="the conversion ended with status 1, for want of memory"):
-        read_with_mpxj(HOUSE, "house.gan", limits=Limits(seconds=10))
+        read_with_mpxj(HOUSE, "house.gan", limits=Limits(seconds=120))
 
 
 def test_of_several_projects_one_is_chosen(stand_in: Path) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chainbell.engine.importers.forward_pass import Activity, Precedence, earliest_dates
@@ -21,7 +21,7 @@ def works(calendar: WorkingTime, at: datetime) -> bool:
     return any(opens <= at.hour * 60 + at.minute < closes for opens, closes in found)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(weeks, exceptions, st.integers(0, 14 * 1440), st.integers(1, 4 * 1440))
 def test_work_ends_when_so_many_minutes_are_worked(
     week: list[tuple[tuple[int, int], ...]], days: dict[date, tuple[tuple[int, int], ...]], begin: int, minutes: int

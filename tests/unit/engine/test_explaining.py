@@ -2,8 +2,10 @@
 
 from chainbell.engine.reading.reasons import reason
 from chainbell.rules import CATALOGUE, Cause, Firing, Rule, TaskStatus, evaluate, report_task
+from chainbell.rules.events import task_ready
 from chainbell.rules.words import kept_values
-from tests.plans import MONDAY, line_project
+from tests.plans import MONDAY
+from tests.projects import line_project
 
 
 def test_every_rule_of_the_catalogue_has_words_of_its_own() -> None:
@@ -28,3 +30,14 @@ def test_a_rule_of_a_host_explains_itself() -> None:
     (event,) = evaluate(None, line_project(), MONDAY, Cause("test"), [own]).events
     assert reason(event, [own]) == "seen by nobody"
     assert "by nobody" in reason(event)
+
+
+def test_the_sentence_of_task_ready_says_who_is_done_and_who_has_only_begun() -> None:
+    design = {"name": "Design", "completedAt": "2025-03-07T17:00:00Z"}
+    build = {"name": "Build", "completedAt": None}
+
+    def said(*predecessors: dict[str, str | None]) -> str:
+        return task_ready.RULE.explain({}, {"predecessors": list(predecessors)})
+
+    assert said(design, build) == "nothing holds up its start: Design done, Build begun or cancelled"
+    assert said() == "the project is active and nothing holds up its start"

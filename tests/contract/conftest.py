@@ -1,0 +1,3 @@
+"""The databases of this tier."""
+
+from tests.databases import *  # noqa: F403
