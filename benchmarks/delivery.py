@@ -6,7 +6,6 @@ with an aiohttp client at its best number in flight, and keeps nothing.
 
 import argparse
 import asyncio
-import json
 import resource
 import subprocess
 import sys
@@ -37,45 +36,10 @@ DATA = {"taskId": 234, "taskName": "Backend Development", "projectId": 789, "buf
 NOW = datetime(2025, 3, 3, tzinfo=UTC)
 
 
-class Sink(asyncio.Protocol):
-    """Answers 200 to every POST with a body, on connections that stay open; as little of HTTP as a sender can bear."""
-
-    ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-    delay = 0.0
-    stamps = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport, self.got = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        if self.stamps and not self.got:
-            self.first = time()
-        self.got += data
-        head, end, body = self.got.partition(b"\r\n\r\n")
-        if not end or len(body) < int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]):
-            return
-        self.got = b""
-        if self.stamps:
-            print(self.first, json.loads(body)["data"]["taskId"], flush=True)
-        if self.delay:
-            asyncio.get_running_loop().call_later(self.delay, self.transport.write, self.ANSWER)
-        else:
-            self.transport.write(self.ANSWER)
-
-
-async def sink(delay: float, stamps: bool) -> None:
-    """Listens until killed; prints its port, and with stamps when each delivery came."""
-    Sink.delay, Sink.stamps = delay, stamps
-    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.Event().wait()
-
-
 @contextmanager
 def sinking(delay: float = 0.0, *, stamps: bool = False) -> Iterator[tuple[str, IO[str]]]:
     """The URL of a sink in a process of its own, and what it prints."""
-    command = [sys.executable, __file__, "--sink", str(delay), *(["--stamps"] if stamps else [])]
+    command = [sys.executable, str(Path(__file__).with_name("sink.py")), str(delay), *(["stamps"] if stamps else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -266,13 +230,8 @@ ROUNDS = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the deliveries")
-    parser.add_argument("--sink", type=float, help=argparse.SUPPRESS)
-    parser.add_argument("--stamps", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--drain", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.sink is not None:
-        asyncio.run(sink(options.sink, options.stamps))
-        return
     configure_logging(as_json=False, level="critical")
     sys.setswitchinterval(SWITCH_SECONDS)  # as `chainbell dispatch` does
     if options.drain is not None:

@@ -42,12 +42,15 @@ class Signals:
         return self._signals.signal(name)
 
     def fired(self, event: Event) -> None:
+        """Tells the subscribers of an event that it has been committed."""
         self._send(self._signals.signal(event.name), event.name, event=event)
 
     def have_enqueued(self) -> None:
+        """Tells that deliveries may be due."""
         self._send(self.enqueued, "enqueued")
 
     def have_deactivated(self, webhook_id: str, reason: str) -> None:
+        """Tells that a webhook has been switched off, and why."""
         self._send(self.deactivated, "deactivated", webhook_id=webhook_id, reason=reason)
 
     def _send(self, signal: Signal, name: str, **fields: Any) -> None:
@@ -77,6 +80,7 @@ class Core:
 
     @property
     def event_names(self) -> tuple[str, ...]:
+        """The names of the events that may fire, in the order of the rules."""
         return tuple(rule.event for rule in self.rules)
 
     def announce(self, fired: Sequence[Event]) -> None:

@@ -159,6 +159,7 @@ class Engine:
 
     @property
     def database(self) -> Database:
+        """The open database."""
         return self.core.database
 
     def now(self) -> datetime:
@@ -204,6 +205,7 @@ class Engine:
         self.core.signals.have_deactivated(webhook_id, reason)
 
     def close(self) -> None:
+        """Closes the connections to the database."""
         self.core.database.close()
 
     def __enter__(self) -> Self:

@@ -108,6 +108,7 @@ def configure_logging(*, as_json: bool, level: str = "info") -> None:
 
 
 def log_event(event: Event) -> None:
+    """One line for an event that has been committed."""
     log.info(
         "chainbell.event_fired",
         event_id=event.id,
@@ -140,4 +141,5 @@ def log_settled(settlements: Sequence[Settlement]) -> None:
 
 
 def log_fenced(settlement: Settlement) -> None:
+    """One line for an attempt whose lease another dispatcher had taken over: its result is not recorded."""
     log.warning("chainbell.lease_lost", delivery_id=settlement.claim.id, fence=settlement.claim.fence)

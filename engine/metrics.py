@@ -40,9 +40,11 @@ class Metrics:
         self._dispatchers.add(dispatcher)
 
     def event_fired(self, event: Event) -> None:
+        """Counts an event."""
         self._events.labels(event.name).inc()
 
     def attempts_settled(self, settlements: Sequence[Settlement]) -> None:
+        """Counts attempts by outcome and state, and measures how long they took."""
         for settlement in settlements:
             status = settlement.http_status
             outcome = str(settlement.outcome) if status is None else f"{status // 100}xx"

@@ -29,6 +29,7 @@ class ExpectedEvent(Document):
     data: dict[str, Any] = Field(default_factory=dict)
 
     def matches(self, event: Event) -> bool:
+        """Whether the event is the one expected, its fields compared as far as they are named."""
         return (
             event.name == self.event
             and (self.task_id is None or event.task_id == self.task_id)
@@ -53,6 +54,8 @@ class Expectation(Document):
 
 
 class ScenarioWebhook(Document):
+    """A registration of the scenario; its deliveries are made and held."""
+
     name: Text = "webhook"
     url: Text
     events: tuple[Text, ...] | None = None
@@ -71,6 +74,8 @@ class _ScenarioDocument(Document):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
+    """A plan, the changes in their order, and what is expected of them."""
+
     name: str
     description: str | None
     plan: PlanDocument

@@ -1,8 +1,7 @@
 """The values of a critical-chain project, frozen: what the host has reported and what the baseline promises.
 
 Durations and coordinates are working days on the project's calendar (see `calendar.py`), percentages run 0..100,
-instants are aware datetimes in UTC. `Task` and `Link` are named tuples because a portfolio holds millions of them;
-everything else is a frozen dataclass.
+instants are aware datetimes in UTC. `Task` and `Link` are named tuples because a portfolio holds millions of them.
 """
 
 from collections.abc import Mapping
@@ -61,8 +60,7 @@ class Readiness(StrEnum):
 
 
 class RemainingFrom(StrEnum):
-    """Where the remaining duration comes from: reports of it, or any report of a percentage as well (for hosts that
-    report nothing else)."""
+    """Where the remaining duration comes from: reports of it, or reports of a percentage as well."""
 
     REPORT = "report"
     PERCENT = "percent"
@@ -137,10 +135,7 @@ class Task(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A link between two tasks; `lag` is working days and may be negative.
-
-    `resource` names what the two tasks contend for where the link stands for contention, not for precedence.
-    """
+    """A link between two tasks; `lag` is working days, `resource` what they contend for where it is no precedence."""
 
     predecessor: HostId
     successor: HostId

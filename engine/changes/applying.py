@@ -41,6 +41,7 @@ class Outcome:
 
     @property
     def is_kept(self) -> bool:
+        """Whether the change was applied."""
         return self.error is None
 
 

@@ -22,6 +22,8 @@ class _Change(Document):
 
 
 class ProjectUpdate(_Change):
+    """A new status of a project."""
+
     kind: Literal["project.update"]
     project_id: Id
     status: ProjectStatusField
@@ -29,6 +31,8 @@ class ProjectUpdate(_Change):
 
 
 class TaskUpdate(_Change):
+    """What is reported of a task: its status, its remaining duration (working days), its percent; at least one."""
+
     kind: Literal["task.update"]
     project_id: Id
     task_id: Id
@@ -45,6 +49,8 @@ class TaskUpdate(_Change):
 
 
 class MilestoneComplete(_Change):
+    """A milestone is achieved, with what it hands over."""
+
     kind: Literal["milestone.complete"]
     project_id: Id
     milestone_id: Id
@@ -52,11 +58,15 @@ class MilestoneComplete(_Change):
 
 
 class Plan(_Change):
+    """A project is loaded or re-planned."""
+
     kind: Literal["plan"]
     plan: PlanDocument
 
 
 class ClockTick(_Change):
+    """Time passes: for one project, or for all Active ones."""
+
     kind: Literal["clock"]
     project_id: Id | None = None
 

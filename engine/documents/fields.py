@@ -103,11 +103,14 @@ class Document(BaseModel):
 
 
 class PersonDocument(Document):
+    """A person as the host knows them."""
+
     id: Id
     name: Text
     email: Text | None = None
 
     def value(self) -> Person:
+        """The person as the rules take it."""
         return Person(self.id, self.name, self.email)
 
 

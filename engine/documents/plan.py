@@ -65,6 +65,8 @@ WallClock = tuple[time, time | Literal["24:00"]]
 
 
 class CalendarDocument(Document):
+    """Working weekdays (1 is Monday), holidays, hours and the IANA time zone; `calendarDays` works round the clock."""
+
     working_days: tuple[int, ...] = tuple(sorted(MONDAY_TO_FRIDAY))
     holidays: tuple[Day, ...] = ()
     hours: Annotated[tuple[WallClock, ...], BeforeValidator(_shifts)] = ((time(9), time(17)),)
@@ -86,6 +88,7 @@ class CalendarDocument(Document):
         return days
 
     def value(self, origin: date) -> Calendar:
+        """The calendar that counts from `origin`; raises CalendarError for hours that make none."""
         if self.calendar_days:
             return Calendar(origin, EVERY_DAY, frozenset(), ((time(0), None),), self.time_zone)
         hours = tuple((opens, None if closes == "24:00" else closes) for opens, closes in self.hours)
@@ -93,6 +96,8 @@ class CalendarDocument(Document):
 
 
 class ZonesDocument(Document):
+    """The zone policy: thresholds in percent of the buffer, `margin` in points (see `rules.zones`)."""
+
     policy: Literal["static", "fever"] = "static"
     yellow: float = 50.0
     red: float = 70.0
@@ -138,6 +143,8 @@ class ResourceDocument(Document):
 
 
 class DemandDocument(Document):
+    """How many units of a resource a task takes while it runs."""
+
     id: Id
     units: Units = 1.0
 
@@ -181,6 +188,8 @@ class LinkDocument(Document):
 
 
 class ChainDocument(Document):
+    """A chain of tasks in their order; a feeding chain joins a task of another one."""
+
     id: Id
     kind: ChainKind
     tasks: tuple[Id, ...] = Field(min_length=1)
@@ -216,15 +225,20 @@ class PlanningDocument(Document):
 
 
 class DeliverableDocument(Document):
+    """Something that a milestone hands over."""
+
     id: Id
     name: Text
     status: Text = "Pending"
 
     def value(self) -> Deliverable:
+        """The deliverable as the rules take it."""
         return Deliverable(self.id, self.name, self.status)
 
 
 class MilestoneDocument(Document):
+    """A milestone with the date planned for it and what it hands over."""
+
     id: Id
     name: Text
     planned_date: Day | None = None

@@ -61,9 +61,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{PREFIX}webhook")),
         schema=SCHEMA,
     )
-    op.create_index(
-        op.f(f"ix_{PREFIX}webhook_account_id"), f"{PREFIX}webhook", ["account_id"], unique=False, schema=SCHEMA
-    )
+    _index("webhook", "account_id")
     op.create_table(
         f"{PREFIX}baseline",
         sa.Column("project_key", sa.Integer(), nullable=False),
@@ -148,13 +146,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("webhook_id", "event_id", name=op.f(f"uq_{PREFIX}delivery_webhook_id_event_id")),
         schema=SCHEMA,
     )
-    op.create_index(
-        op.f(f"ix_{PREFIX}delivery_state_next_attempt_at"),
-        f"{PREFIX}delivery",
-        ["state", "next_attempt_at"],
-        unique=False,
-        schema=SCHEMA,
-    )
+    _index("delivery", "state", "next_attempt_at")
     op.create_table(
         f"{PREFIX}fever_point",
         sa.Column("key", sa.Integer(), nullable=False),
@@ -173,13 +165,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f(f"pk_{PREFIX}fever_point")),
         schema=SCHEMA,
     )
-    op.create_index(
-        op.f(f"ix_{PREFIX}fever_point_project_key"),
-        f"{PREFIX}fever_point",
-        ["project_key"],
-        unique=False,
-        schema=SCHEMA,
-    )
+    _index("fever_point", "project_key")
     op.create_table(
         f"{PREFIX}latch",
         sa.Column("project_key", sa.Integer(), nullable=False),
@@ -271,13 +257,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f(f"pk_{PREFIX}attempt")),
         schema=SCHEMA,
     )
-    op.create_index(
-        op.f(f"ix_{PREFIX}attempt_webhook_id_started_at"),
-        f"{PREFIX}attempt",
-        ["webhook_id", "started_at"],
-        unique=False,
-        schema=SCHEMA,
-    )
+    _index("attempt", "webhook_id", "started_at")
     op.create_table(
         f"{PREFIX}event",
         sa.Column("position", sa.Integer(), nullable=False),
@@ -301,11 +281,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f(f"uq_{PREFIX}event_id")),
         schema=SCHEMA,
     )
-    op.create_index(op.f(f"ix_{PREFIX}event_change_key"), f"{PREFIX}event", ["change_key"], unique=False, schema=SCHEMA)
-    op.create_index(
-        op.f(f"ix_{PREFIX}event_project_key_position"),
-        f"{PREFIX}event",
-        ["project_key", "position"],
-        unique=False,
-        schema=SCHEMA,
-    )
+    _index("event", "change_key")
+    _index("event", "project_key", "position")
+
+
+def _index(table: str, *columns: str) -> None:
+    name = op.f(f"ix_{PREFIX}{table}_{'_'.join(columns)}")
+    op.create_index(name, f"{PREFIX}{table}", list(columns), unique=False, schema=SCHEMA)
