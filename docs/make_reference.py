@@ -4,7 +4,9 @@ tests/docs/test_docs.py compares what is written here with what stands in the re
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -16,8 +18,9 @@ from chainbell.delivery import DeliverySettings, GuardPolicy
 from chainbell.engine import Engine, Housekeeping, Retention
 from chainbell.engine.cli.app import COMMANDS, app, loaded
 from chainbell.engine.http.openapi import ROUTES, TAGS, described
+from chainbell.engine.http.schemas import envelope_schema
 from chainbell.engine.simulation import read_scenario, run_scenario, scenario_clock
-from chainbell.rules import CATALOGUE, Event
+from chainbell.rules import CATALOGUE, Event, Rule
 from chainbell.rules.payload import camel_case
 
 DOCS = Path(__file__).parent
@@ -79,7 +82,7 @@ def events_page() -> str:
         hints = get_type_hints(rule.payload)
         lines += [f"| `{camel_case(field.name)}` | {_type_name(hints[field.name])} |" for field in fields(rule.payload)]
         data = json.dumps(dict(examples[rule.event].data), indent=2, ensure_ascii=False)
-        lines += ["", "```json", data, "```", ""]
+        lines += ["", "```json", data, "```", "", f"{{download}}`JSON schema <schemas/{rule.event}.json>`", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -275,13 +278,20 @@ def chain_picture() -> str:
     return _svg(640, 180, "A critical chain with its buffers", parts)
 
 
-PAGES = {
+def schema(rule: Rule) -> str:
+    """The JSON schema of one event's delivery."""
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": rule.event, **envelope_schema(rule)}
+    return json.dumps(whole, indent=2) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
     "reference/events.md": events_page,
     "reference/api.md": api_page,
     "reference/cli.md": cli_page,
     "reference/settings.md": settings_page,
     "pictures/fever-chart.svg": fever_chart,
     "pictures/chains.svg": chain_picture,
+    **{f"reference/schemas/{rule.event}.json": partial(schema, rule) for rule in CATALOGUE},
 }
 """Each made file below docs/, with the function that makes its text."""
 

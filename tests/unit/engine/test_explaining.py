@@ -33,8 +33,8 @@ def test_a_rule_of_a_host_explains_itself() -> None:
 
 
 def test_the_sentence_of_task_ready_says_who_is_done_and_who_has_only_begun() -> None:
-    design = {"name": "Design", "completedAt": "2025-03-07T17:00:00Z"}
-    build = {"name": "Build", "completedAt": None}
+    design: dict[str, str | None] = {"name": "Design", "completedAt": "2025-03-07T17:00:00Z"}
+    build: dict[str, str | None] = {"name": "Build", "completedAt": None}
 
     def said(*predecessors: dict[str, str | None]) -> str:
         return task_ready.RULE.explain({}, {"predecessors": list(predecessors)})
