@@ -7,7 +7,6 @@ flow, Artigues et al. 2003): where a task takes over units from one that it does
 a resource link joins them. The longest path through both kinds of links then reproduces the schedule, without gaps.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -18,9 +17,8 @@ from chainbell.rules.ids import HostId, id_order
 from chainbell.rules.model import Link, LinkType, Network, Task
 from chainbell.rules.network import compile_network
 from chainbell.rules.planning.schedule import Schedule, release, schedule
+from chainbell.rules.planning.timeline import NOISE, Timeline
 
-NOISE = 1e-9
-"""Units of a resource below which a demand is none, and working days below which two instants are one."""
 PLACES = 6
 """Decimals of a working day that order instants; the noise of summing floats decides nothing."""
 FIRST = (False, float("-inf"), "")
@@ -106,7 +104,7 @@ def _serial_schedule(
     ranks: Sequence[float],
 ) -> tuple[list[float], list[float]]:
     start, finish = [0.0] * len(tasks), [0.0] * len(tasks)
-    timelines = {resource: _Timeline(capacity) for resource, capacity in capacities.items()}
+    timelines = {resource: Timeline(capacity) for resource, capacity in capacities.items()}
     waiting = [len(edges) for edges in network.predecessors]
 
     def rank(position: int) -> tuple[float, float, tuple[bool, int, str], int]:
@@ -145,46 +143,16 @@ def _check(tasks: Sequence[Task], demands: Sequence[Demand], capacities: Demand)
                 )
 
 
-class _Timeline:
-    """What is taken of one resource: `used[n]` units from `times[n]` to `times[n + 1]`."""
-
-    def __init__(self, capacity: float) -> None:
-        self.capacity = capacity
-        self.times = [0.0]
-        self.used = [0.0]
-
-    def conflict(self, begin: float, end: float, units: float) -> float | None:
-        """The end of the last stretch within [begin, end) that leaves too little; None if all of it leaves enough."""
-        first = max(0, bisect_right(self.times, begin + NOISE) - 1)
-        last = bisect_left(self.times, end - NOISE)
-        for number in range(last - 1, first - 1, -1):
-            if self.used[number] + units > self.capacity + NOISE:
-                return self.times[number + 1]
-        return None
-
-    def take(self, begin: float, end: float, units: float) -> None:
-        first, last = self._split(begin), self._split(end)
-        for number in range(first, last):
-            self.used[number] += units
-
-    def _split(self, at: float) -> int:
-        number = bisect_left(self.times, at - NOISE)
-        if number < len(self.times) and self.times[number] <= at + NOISE:
-            return number
-        self.times.insert(number, at)
-        self.used.insert(number, self.used[number - 1])
-        return number
-
-
-def _first_fit(begin: float, duration: float, wanted: list[tuple[_Timeline, float]]) -> float:
+def _first_fit(begin: float, duration: float, wanted: list[tuple[Timeline, float]]) -> float:
     """The earliest start from `begin` on at which every resource has enough for the whole duration."""
     moved = True
     while moved:
         moved = False
         for timeline, units in wanted:
-            later = timeline.conflict(begin, begin + duration, units)
-            if later is not None:
+            later = timeline.first_fit(begin, duration, units)
+            if later > begin:
                 begin, moved = later, True
+        moved = moved and len(wanted) > 1
     return begin
 
 
