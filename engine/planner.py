@@ -33,6 +33,20 @@ def plan_project(document: PlanDocument, at: datetime, status: ProjectStatus | N
         raise InvalidInputError(error.field, error.reason) from None
 
 
+class Planner:
+    """Plans each document once: what follows from a plan alone is kept while its change is tried again."""
+
+    def __init__(self) -> None:
+        self._planned: dict[tuple[int, datetime, ProjectStatus | None], tuple[PlanDocument, Planned]] = {}
+
+    def __call__(self, document: PlanDocument, at: datetime, status: ProjectStatus | None) -> Planned:
+        """As `plan_project`."""
+        name = (id(document), at, status)
+        if name not in self._planned:
+            self._planned[name] = document, plan_project(document, at, status)
+        return self._planned[name][1]
+
+
 def project_of(document: PlanDocument, at: datetime) -> Project:
     """The project that a plan document describes, baseline 1; raises InvalidInputError naming field and reason."""
     return plan_project(document, at).project

@@ -23,6 +23,7 @@ from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInput
 from chainbell.engine.hosts.sessions import joined_connection, wait_for_commit
 from chainbell.engine.hosts.watching import watch
 from chainbell.engine.logs import log
+from chainbell.engine.planner import Planner
 from chainbell.rules import Event
 from chainbell.storage import VersionConflictError
 
@@ -30,6 +31,7 @@ ATTEMPTS_ON_CONFLICT = 8
 PAUSE_ON_CONFLICT = 0.005
 """Seconds, doubled with each attempt; a random share of it is waited."""
 T = TypeVar("T")
+Work = Callable[[UnitOfWork], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class Changes:
         parsed = [self._read(change) for change in changes]
         if session is not None:
             return self._apply_joined(parsed, session)
-        unit, applied = self._retrying(lambda unit: [one for change in parsed for one in unit.apply(change)])
+        has_plans = any(isinstance(change, Plan) for change in parsed)
+        doing = self._retrying_ahead if has_plans else self._retrying
+        unit, applied = doing(lambda unit: [one for change in parsed for one in unit.apply(change)])
         self._after_commit(unit, applied)
         return [event for one in applied for event in one.events]
 
@@ -82,8 +86,11 @@ class Changes:
         """Applies several changes in one transaction, each by itself: one that is refused keeps none of the others."""
         read = [self._read_or_refuse(change) for change in changes]
 
+        has_plans = any(isinstance(change, Plan) for change, _ in read)
+
         def work(unit: UnitOfWork) -> list[tuple[list[Applied], InvalidInputError | EvaluationError | None]]:
-            unit.lock(change for change, _ in read if change is not None)
+            if not has_plans:
+                unit.lock(change for change, _ in read if change is not None)
             found: list[tuple[list[Applied], InvalidInputError | EvaluationError | None]] = []
             for change, error in read:
                 try:
@@ -92,7 +99,7 @@ class Changes:
                     found.append(([], refused))
             return found
 
-        unit, found = self._retrying(work)
+        unit, found = self._retrying_ahead(work) if has_plans else self._retrying(work)
         self._after_commit(unit, [one for applied, _ in found for one in applied])
         return [Outcome(tuple(event for one in applied for event in one.events), error) for applied, error in found]
 
@@ -106,9 +113,9 @@ class Changes:
         """Applies what a host edits on chainbell's own rows through these ORM sessions, in the same flush."""
         watch(sessions, lambda changes, session: self.apply_all(changes, session=session), self._core.now)
 
-    def _unit(self, connection: Connection, *, only_asks: bool = False) -> UnitOfWork:
+    def _unit(self, connection: Connection, **how: Any) -> UnitOfWork:
         core = self._core
-        return UnitOfWork(connection, core.snapshots, core.rules, core.now(), only_asks=only_asks)
+        return UnitOfWork(connection, core.snapshots, core.rules, core.now(), **how)
 
     def _read(self, change: GivenChange) -> Change:
         """A checked change with its instant."""
@@ -135,14 +142,42 @@ class Changes:
         unit.committed()
         self._after_commit(unit, applied)
 
-    def _retrying(self, work: Callable[[UnitOfWork], T]) -> tuple[UnitOfWork, T]:
-        """The work done and committed; done anew where another writer came first, a bounded number of times."""
+    def _retrying(self, work: Work[T]) -> tuple[UnitOfWork, T]:
+        """The work done and committed in one transaction, under the locks of its projects."""
+
+        def attempt() -> tuple[UnitOfWork, T]:
+            with self._core.database.write() as connection:
+                unit = self._unit(connection)
+                result = work(unit)
+                unit.flush()
+            return unit, result
+
+        return self._until_committed(attempt)
+
+    def _retrying_ahead(self, work: Work[T]) -> tuple[UnitOfWork, T]:
+        """The work done in a transaction that only reads, and then written in a short one, if nothing has changed.
+
+        So a plan, however long it takes to level and evaluate, keeps no other writer waiting but for its rows.
+        """
+        planner = Planner()
+
+        def attempt() -> tuple[UnitOfWork, T]:
+            with self._core.database.read() as connection:
+                unit = self._unit(connection, ahead=True, planner=planner)
+                result = work(unit)
+            with self._core.database.write() as connection:
+                if unit.is_outdated(connection):
+                    raise ConflictError("another writer changed the project meanwhile")
+                unit.flush(connection)
+            return unit, result
+
+        return self._until_committed(attempt)
+
+    def _until_committed(self, attempt_once: Callable[[], tuple[UnitOfWork, T]]) -> tuple[UnitOfWork, T]:
+        """Does it anew where another writer came first, a bounded number of times; then ConflictError."""
         for attempt in range(ATTEMPTS_ON_CONFLICT):
             try:
-                with self._core.database.write() as connection:
-                    unit = self._unit(connection)
-                    result = work(unit)
-                    unit.flush()
+                unit, result = attempt_once()
                 unit.committed()
                 return unit, result
             except (VersionConflictError, IntegrityError, ConflictError) as error:

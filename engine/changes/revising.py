@@ -11,7 +11,7 @@ from chainbell.engine.documents.change import (
     TaskUpdate,
 )
 from chainbell.engine.errors import InvalidInputError, StaleChange
-from chainbell.engine.planner import plan_project
+from chainbell.engine.planner import Planner
 from chainbell.rules import (
     Cause,
     Project,
@@ -34,7 +34,7 @@ class Revision:
     notes: tuple[str, ...] = ()
 
 
-def revise(project: Project | None, change: Change) -> Revision:
+def revise(project: Project | None, change: Change, planner: Planner) -> Revision:
     """What `change` makes of `project` (None for a plan of a new one).
 
     Raises InvalidInputError naming field and reason, StaleChange for one older than what is known.
@@ -45,7 +45,7 @@ def revise(project: Project | None, change: Change) -> Revision:
         remaining = (change.task_id, change.remaining_duration)
     cause = Cause(change.kind, by, change.reason, change.change_id, remaining)
     if isinstance(change, Plan):
-        planned = plan_project(change.plan, change.at, None if project is None else project.status)
+        planned = planner(change.plan, change.at, None if project is None else project.status)
         if project is None:
             return Revision(planned.project, cause, planned.notes)
         notes = (*planned.notes, *replan_notes(project, planned.project))

@@ -20,6 +20,7 @@ from chainbell.engine.changes.works import KeptChange, Work, Works
 from chainbell.engine.documents.change import Change, ClockTick, Plan
 from chainbell.engine.documents.plan import PlanDocument
 from chainbell.engine.errors import EvaluationError, InvalidInputError
+from chainbell.engine.planner import Planner
 from chainbell.rules import CalendarRangeError, Event, HostId, Project, ProjectStatus, Rule, evaluate
 from chainbell.rules.planning.differences import outline
 from chainbell.storage import Located, NewDelivery, StoredProject, events, history, outbox, projects, saving
@@ -47,7 +48,10 @@ class UnitOfWork:
     """Applies changes within one transaction; `flush` writes them, `committed` remembers the new snapshots.
 
     `now` dates the deliveries, and what is recorded. With `only_asks` nothing is locked, and the future may be asked
-    about. Raises InvalidInputError and StaleChange for a change that cannot be taken, and from `flush` the store's
+    about. A unit that works `ahead` reads without locking as well; `flush` writes it with a connection of its own, once
+    `is_outdated` has said that nothing of it has changed.
+
+    Raises InvalidInputError and StaleChange for a change that cannot be taken, and from `flush` the store's
     VersionConflictError; the caller rolls back.
     """
 
@@ -59,13 +63,16 @@ class UnitOfWork:
         now: datetime,
         *,
         only_asks: bool = False,
+        ahead: bool = False,
+        planner: Planner | None = None,
     ) -> None:
         self._connection = connection
         self._snapshots = snapshots
         self._rules = rules
         self._now = now
         self._latest = None if only_asks else now + MOST_AHEAD
-        self._works = Works(connection, snapshots, lock=not only_asks)
+        self._works = Works(connection, snapshots, lock=not (only_asks or ahead), knows_webhooks=not ahead)
+        self._planner = planner or Planner()
         self._written: list[StoredProject] = []
 
     def apply(self, change: Change) -> list[Applied]:
@@ -145,7 +152,7 @@ class UnitOfWork:
 
         Raises EvaluationError for whatever else than the input is wrong: a rule that fails, a state it cannot take.
         """
-        revision = revise(work.project, change)
+        revision = revise(work.project, change, self._planner)
         try:
             seen = evaluate(work.project, revision.project, change.at, revision.cause, self._rules)
             seen.project.calendar.finish_date(seen.assessment.last_finish)  # it must have a date
@@ -220,6 +227,10 @@ class UnitOfWork:
         fired = [(key, k, event) for (key, one), k in zip(kept, change_keys, strict=True) for event in one.events]
         events.add_events(self._connection, fired)
         self._enqueue([event for key, _, event in fired if key not in unheard])
+
+    def is_outdated(self, connection: Connection) -> bool:
+        """Whether another writer has changed a project since it was read; locks those of the unit."""
+        return self._works.is_outdated(projects.versions(connection, sorted(self._works.found), lock=True))
 
     def forget_changed(self, current: Iterable[Located]) -> list[int]:
         """Leaves out the projects that are not at the version that was read any more; returns those still there."""

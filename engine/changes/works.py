@@ -55,12 +55,18 @@ class Work:
 
 
 class Works:
-    """Finds the projects of changes within one transaction; with `lock`, other writers of them wait."""
+    """Finds the projects of changes within one transaction; with `lock`, other writers of them wait.
 
-    def __init__(self, connection: Connection, snapshots: Snapshots, *, lock: bool) -> None:
+    Where it does not know of webhooks until the unit is written (`knows_webhooks`), every account may have some.
+    """
+
+    def __init__(
+        self, connection: Connection, snapshots: Snapshots, *, lock: bool, knows_webhooks: bool = True
+    ) -> None:
         self._connection = connection
         self._snapshots = snapshots
         self._lock = lock
+        self._knows_webhooks = knows_webhooks
         self.found: dict[int, Work] = {}
         self._new: dict[tuple[HostId, HostId], Work] = {}
         self._located: dict[tuple[HostId, HostId | None], Located] = {}
@@ -154,7 +160,8 @@ class Works:
             stored = self._snapshots.get(located)
             if stored is None:
                 stored = projects.read(self._connection, located.key)
-            work = Work(stored, stored.project, stored.fever_point, has_webhooks=located.has_webhooks)
+            work = Work(stored, stored.project, stored.fever_point)
+            work.has_webhooks = located.has_webhooks or not self._knows_webhooks
             self.found[located.key] = work
         return work
 
@@ -162,6 +169,11 @@ class Works:
         """Projects that the caller has read and locked already."""
         for one in stored:
             self.found[one.key] = Work(one, one.project, one.fever_point)
+
+    def is_outdated(self, current: Iterable[Located]) -> bool:
+        """Whether any project that was read is at another version by now, or gone."""
+        versions = {located.key: located.version for located in current}
+        return any(work.found is None or work.found.version != versions.get(key) for key, work in self.found.items())
 
     def forget_changed(self, current: Iterable[Located]) -> list[int]:
         """Leaves out the projects that are not at the version that was read any more; returns those still there."""
