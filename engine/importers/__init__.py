@@ -1,4 +1,4 @@
-"""Files into plan documents: bytes in, a document and warnings out; what cannot be read is refused with the place."""
+"""Turns files into plan documents: bytes in, a document and warnings out; refusals name the place."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from chainbell.engine.importers.tables import read_csv
 from chainbell.engine.importers.xer import read_xer
 
 LARGEST_FILE = 64 * 1024 * 1024
-"""Bytes."""
+"""Bytes of the largest file that is read."""
 
 
 def _plan(kind: str, read: Callable[[bytes, str], Any]) -> Callable[[bytes, str], Imported]:
@@ -39,13 +39,14 @@ IMPORTERS: dict[str, Callable[[bytes, str], Imported]] = {
     ".xer": read_xer,
     **dict.fromkeys(KINDS, read_with_mpxj),
 }
-"""By the ending of a file's name: a pure function from the bytes and the name to a plan document and warnings."""
+"""By the ending of a file's name, in lower case, the function from its bytes and name to a document and warnings."""
 
 
 def import_plan(data: bytes, name: str, *, project: str | None = None, columns: Sequence[str] = ()) -> Imported:
-    """The plan in a file of this name; raises InvalidInputError naming the place and the reason.
+    """The plan in a file, read by the ending of its name; raises InvalidInputError naming the place and the reason.
 
-    `project` names one of several projects in a file; `columns` says what the columns of a table mean.
+    `project` names one of several projects in an XER file or one that MPXJ reads; `columns` says what the columns of a
+    CSV file mean (see `read_csv`), and is refused for other files.
     """
     ending = Path(name).suffix.lower()
     importer = IMPORTERS.get(ending)
@@ -74,10 +75,11 @@ def completed(
     start: date | None = None,
     planning: dict[str, Any] | None = None,
 ) -> Imported:
-    """The import with what the file leaves open filled in, and with what the caller sets instead of the file's own.
+    """The import with what the caller sets, which replaces the file's own, and with what the file leaves open.
 
-    Files of other tools name no account, some no project id and no start: then it is account 1, the file's name, today;
-    a warning says so. JSON and YAML plans are documents of our own and name all of it.
+    Files of other tools name no account, and some no project id or start: account 1, the file's name and `today` are
+    taken, each with a warning. Nothing is assumed for JSON and YAML plans, which are plan documents already. `project`
+    is not taken as the id where it has chosen among the projects of the file; `planning` is merged key by key.
     """
     document, notes = dict(imported.document), list(imported.warnings)
     heading = document.get("project")
@@ -105,7 +107,7 @@ def completed(
 
 
 def read_document(path: Path) -> Any:
-    """The JSON or YAML document in a file; raises InvalidInputError naming file, place and reason."""
+    """The value in a JSON or YAML file, by its ending; raises InvalidInputError naming file, place and reason."""
     if path.suffix.lower() not in (".json", ".yaml", ".yml"):
         raise InvalidInputError(path.name, "is neither .json nor .yaml")
     reader = read_json if path.suffix.lower() == ".json" else read_yaml
@@ -113,7 +115,7 @@ def read_document(path: Path) -> Any:
 
 
 def read_file(path: Path) -> bytes:
-    """A file's bytes; raises InvalidInputError for one that cannot be read or is too large."""
+    """The bytes of a file; raises InvalidInputError for one that cannot be read or is larger than `LARGEST_FILE`."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InvalidInputError(path.name, f"is larger than {LARGEST_FILE} bytes")

@@ -1,4 +1,4 @@
-"""The chains of a buffered schedule: one for each label, or one for each buffer where a label has several."""
+"""The chains of a schedule with buffers: one for each label, or one for each buffer where a label has several."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -8,6 +8,8 @@ from chainbell.engine.importers.imported import Warnings
 
 
 class LabelledChain(NamedTuple):
+    """A chain with the ids of its tasks, in order, and of the buffers on it; its `id` is made from its label."""
+
     id: str
     tasks: tuple[str, ...]
     buffers: tuple[str, ...]
@@ -20,10 +22,14 @@ def chains_of(
     places: Mapping[str, str],
     warnings: Warnings,
 ) -> list[LabelledChain]:
-    """The chains of tasks by label; `members` are (start, task), `buffers` gives the label of each buffer.
+    """The chains, their tasks in order of start.
 
-    Several buffers under one label make several chains: each has the tasks from which links within the label lead to
-    it. Raises InvalidInputError where a task leads to none of them, or to several.
+    `members` are (start in working days, task) by label; `buffers` gives the label of each buffer, `before` the
+    predecessors of each task and buffer, and `places` where each buffer is in the file, for errors.
+
+    Several buffers under one label make several chains, with a warning: each has the tasks from which links within the
+    label lead to it. Raises InvalidInputError for a task that leads to none of them or to several, and for a buffer to
+    which no task leads.
     """
     chains = []
     for label, tasks in members.items():
@@ -50,7 +56,7 @@ def chains_of(
 
 
 def _leading_to(buffer: str, tasks: set[str], before: Mapping[str, Sequence[str]]) -> set[str]:
-    """The tasks of a label from which links lead to a buffer."""
+    """The tasks among `tasks` from which links between them lead to a buffer."""
     found: set[str] = set()
     waiting = list(before.get(buffer, ()))
     while waiting:

@@ -1,9 +1,10 @@
-"""CSV as critical-chain schedulers write it: a schedule with its buffers, or tasks alone, to be planned.
+"""CSV as critical-chain schedulers write it: a schedule with its buffers, or tasks alone that are yet to be planned.
 
 Columns are found by name. A schedule has `type` (`task`, `feeding_buffer`, `project_buffer`), `chain`, `start`,
 `finish` and `duration` in working days from the project's start; a list of tasks has `realistic_duration`, the safe
 estimate, and may have `optimal_duration`, the one to plan with. `predecessor_ids` and `resource_ids` are lists
-separated by semicolons; a predecessor is `ID`, `ID:TYPE` or `ID:TYPE+LAG`.
+separated by semicolons; a predecessor is `ID`, `ID:TYPE` or `ID:TYPE+LAG`, with the lag in
+working days.
 """
 
 import re
@@ -16,21 +17,30 @@ from chainbell.engine.importers.csv_table import Table
 from chainbell.engine.importers.imported import Imported, Warnings, ids_told, number
 
 MARKS = {"predecessor_ids", "resource_ids", "realistic_duration", "optimal_duration", "chain", "type"}
-"""Columns that only such a file has."""
+"""Columns, in lower case, by which such a file is told from other tables."""
 KNOWN = MARKS | {"id", "name", "start", "finish", "duration"}
+"""All columns that are read; others are dropped with a warning."""
 DURATIONS = ("duration", "optimal_duration")
+"""Columns of the duration to plan with, in order of preference."""
 BUFFERS = {"project_buffer", "feeding_buffer"}
+"""Cells of the column `type` whose row is a buffer."""
 _PREDECESSOR = re.compile(r"(?P<id>.+?)(?::(?P<type>FS|SS|FF|SF|FB|PB)(?P<lag>[+-]\d+(?:\.\d+)?)?)?")
 
 Row = dict[str, str]
+"""The cells of a row, by the name of the column in lower case."""
 
 
 def is_ccpm(table: Table) -> bool:
+    """Whether a table has one of the columns by which a critical-chain scheduler's file is known (`MARKS`)."""
     return bool(MARKS & {name.lower() for name in table.header})
 
 
 def read_ccpm(table: Table) -> Imported:
-    """A schedule or a list of tasks; raises InvalidInputError naming file, line, column and reason."""
+    """The plan in a schedule or a list of tasks; raises InvalidInputError naming file, line, column and reason.
+
+    A schedule, which has at least one buffer, keeps its dates, chains and buffers, and its contention becomes resource
+    links; a list of tasks keeps its resources, to be levelled when it is planned.
+    """
     rows = _rows(table)
     warnings = Warnings()
     for column in rows[0][1]:
@@ -53,7 +63,7 @@ def read_ccpm(table: Table) -> Imported:
     if is_schedule:
         _add_chains(document, rows, buffers, warnings)
         links += _resource_links(tasks, links, warnings)
-        for task in tasks:  # the contention is in the dates and links already
+        for task in tasks:  # the dates and links hold the contention already
             task.pop("resources", None)
         if any("plannedStart" in task for task in tasks):
             warnings.add("the schedule's own dates are kept as the planned ones")
@@ -62,7 +72,7 @@ def read_ccpm(table: Table) -> Imported:
 
 
 def _rows(table: Table) -> list[tuple[str, Row]]:
-    """The rows as (place, row), the columns' names in lower case."""
+    """The rows as (place, row), with the names of the columns in lower case."""
     header = [column.lower() for column in table.header]
     if "id" not in header or not {*DURATIONS, "realistic_duration"} & set(header):
         raise InvalidInputError(f"{table.name}:1", "needs the columns id and duration or realistic_duration")
@@ -114,7 +124,7 @@ def _predecessors(place: str, row: Row) -> list[tuple[str, str, float]]:
 
 
 def _links(place: str, row: Row, buffers: dict[str, tuple[str, Row]]) -> list[dict[str, Any]]:
-    """The task's links; one to a buffer becomes one to each task before the buffer."""
+    """The links to a task; one from a buffer becomes one, FS without lag, from each task before the buffer."""
     links: list[dict[str, Any]] = []
     for predecessor, kind, lag in _predecessors(place, row):
         if predecessor in buffers:
@@ -129,7 +139,7 @@ def _links(place: str, row: Row, buffers: dict[str, tuple[str, Row]]) -> list[di
 def _add_chains(
     document: dict[str, Any], rows: list[tuple[str, Row]], buffers: dict[str, tuple[str, Row]], warnings: Warnings
 ) -> None:
-    """Chains by the column `chain`, in order of start; each buffer stands on the chain of its own row."""
+    """Adds the chains, by the column `chain` and in order of start, and the buffers, each on its own row's chain."""
     members: dict[str, list[tuple[float, str]]] = {}
     before: dict[str, list[str]] = {}
     for place, row in rows:
@@ -158,7 +168,10 @@ def _add_chains(
 def _resource_links(
     tasks: list[dict[str, Any]], links: list[dict[str, Any]], warnings: Warnings
 ) -> list[dict[str, Any]]:
-    """Whoever has a resource hands it to the next in the schedule, where nothing else links the two."""
+    """A link from each task that uses a resource to the next one in the schedule, unless another links the two.
+
+    Tasks that use it at the same time are not linked, with a warning.
+    """
     linked = {(link["from"], link["to"]) for link in links}
     users: dict[str, list[dict[str, Any]]] = {}
     for task in tasks:

@@ -1,4 +1,4 @@
-"""What the columns of a table mean: known by their names, or named by whoever reads it (`--map`)."""
+"""What the columns of a table mean: known by their usual names, or named by the caller (`--map`)."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers.csv_table import Table
 
 MINUTES = {"seconds": 1 / 60, "minutes": 1.0, "hours": 60.0, "days": 480.0, "weeks": 2400.0}
-"""Units of a duration column as minutes of work: a day has eight hours, a week five days."""
+"""Minutes of work in each unit of a duration column: a day has eight hours, a week five days."""
 NAMES = "names"
-"""The unit of a column of links that holds names of tasks, not ids."""
+"""The unit of a column of links that holds the names of tasks instead of their ids."""
 
 FIELDS: Mapping[str, frozenset[str]] = {
     "id": frozenset(),
@@ -41,7 +41,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "level": ("outline level",),
     "summary": ("summary",),
 }
-"""The usual names of a field's column, in lower case, the first that is there counts."""
+"""The usual names of each field's column, in lower case; the first that the table has is taken."""
 
 EXPORTS: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "Jira": (
@@ -70,23 +70,25 @@ EXPORTS: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
         ),
     ),
 }
-"""Exports known by their columns, each with what would read it, as far as the columns are there."""
+"""Exports of other tools: the columns that each is known by, and the choices that read it if it has their columns."""
 
 
 class Column(NamedTuple):
+    """A column by its name in the header, and the unit of its cells; None is the field's usual one."""
+
     name: str
     unit: str | None = None
 
 
 Columns = Mapping[str, Sequence[Column]]
-"""The columns that give each field."""
+"""The columns of each field, in order of preference."""
 
 
 def columns_of(table: Table, choices: Sequence[str]) -> Columns:
-    """The columns by field: those that were named, for other fields those of the usual names.
+    """The columns by field: those that `choices` name, and for other fields those with the usual names.
 
-    Raises InvalidInputError where the table has no such column, or where it cannot be read without being told how: the
-    reason then says with which `--map`.
+    Raises InvalidInputError for a choice that is malformed or names a column that the table lacks, and for a table that
+    cannot be read without choices: the reason then says which to give.
     """
     place = f"{table.name}:1"
     found: dict[str, list[Column]] = {}
@@ -122,12 +124,12 @@ def columns_of(table: Table, choices: Sequence[str]) -> Columns:
 
 
 def shown(choices: Sequence[str]) -> str:
-    """The choices as they are typed."""
+    """The choices as they are typed in a shell, each after `--map`."""
     return " ".join(f"--map {shlex.quote(choice)}" for choice in choices)
 
 
 def _parsed(choice: str) -> tuple[str, Column]:
-    """`field=Column` or `field=Column:unit`; a colon in a column's name does no harm."""
+    """The field and column of a choice; a colon is part of the column's name unless a unit of the field follows it."""
     field, separator, column = choice.partition("=")
     field = field.strip()
     if not separator or not column.strip():

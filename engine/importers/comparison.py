@@ -1,4 +1,4 @@
-"""How right an import is: the dates that chainbell plans by precedence alone against those that the file holds."""
+"""Compares the dates that chainbell plans by precedence alone with those that the file holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,15 @@ from chainbell.rules.calendar import NOISE
 from chainbell.rules.planning.schedule import as_reported, forward
 
 SAME_SECONDS = 60
-"""Seconds of working time within which two dates are equal: files give whole minutes."""
+"""Seconds of working time within which two instants count as equal: files give whole minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstDifference:
-    """The earliest task whose dates differ: by how many working days (later than the file is positive), and why."""
+    """The earliest task whose dates differ, and the likely reason.
+
+    `end` is `start` or `finish`; `days` are working days, positive where the plan is later than the file.
+    """
 
     task_id: HostId
     name: str
@@ -27,13 +30,14 @@ class FirstDifference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`equal` of `compared` tasks have the file's own dates; `first` is None where all of them have."""
+    """`equal` of `compared` tasks have the file's own dates; `first` is None where they all do."""
 
     equal: int
     compared: int
     first: FirstDifference | None = None
 
     def text(self) -> str:
+        """One sentence for the user: how many dates are equal, and where, by how much and why they differ first."""
         if not self.compared:
             return "the file holds no dates to compare with"
         text = f"dates equal for {self.equal} of {self.compared} tasks"
@@ -46,10 +50,10 @@ class Comparison:
 
 
 def compare(imported: Imported, plan: PlanDocument, project: Project) -> Comparison:
-    """Compares every task that the file holds dates of.
+    """Compares every task for which the file holds dates with the plan's dates by precedence alone.
 
-    What is done stands where it was done; the rest of work under way counts from the plan's status date; of work that
-    is not begun the remaining duration counts. Links and release dates give the rest, resources are not looked at.
+    Work that is done keeps its actual dates, what is left of work under way counts from the plan's status date, and
+    work not begun takes its remaining duration. Links and release dates do the rest; resources are ignored.
     """
     calendar = project.calendar
     tasks, starts, finishes = _planned(plan, project)
@@ -77,7 +81,7 @@ def compare(imported: Imported, plan: PlanDocument, project: Project) -> Compari
 
 
 def _planned(plan: PlanDocument, project: Project) -> tuple[list[Task], list[float], list[float]]:
-    """The tasks with their dates by precedence alone, in working days from the project's start."""
+    """The tasks, and their starts and finishes by precedence alone, in working days from the project's start."""
     tasks = [as_reported(task) for task in project.tasks]
     network = compile_network(tasks, [Link(link.from_, link.to, link.type, link.lag, None) for link in plan.links])
     start, finish = forward(tasks, network, {})
@@ -93,9 +97,9 @@ def _coordinate(calendar: Calendar, end: str, at: datetime | date | None) -> flo
 
 
 def _difference(calendar: Calendar, end: str, at: datetime | date | None, planned: float, length: float) -> float:
-    """Working days by which the planned end comes later than the file's; 0 for what the file does not say.
+    """Working days by which the planned end is later than the file's, 0 where the file gives none.
 
-    A task of no length between two days may stand on either of them.
+    Where the file gives dates without times, a task of no length between two days may have the date of either.
     """
     if at is None:
         return 0.0
@@ -110,13 +114,13 @@ def _difference(calendar: Calendar, end: str, at: datetime | date | None, planne
 
 
 def _day_seconds(calendar: Calendar) -> int:
-    """Seconds of work in an ordinary day."""
+    """Seconds of work in a working day."""
     minutes = ((o.hour * 60 + o.minute, 1440 if c is None else c.hour * 60 + c.minute) for o, c in calendar.hours)
     return sum(60 * (closes - opens) for opens, closes in minutes)
 
 
 def _reason(reasons: Mapping[HostId, tuple[Reason, ...]], task: Task, end: str, days: float) -> str:
-    """What the importer knows of the task, else what kind of difference it is."""
+    """The importer's reasons for the task, else a reason that the kind of difference suggests."""
     known = [one.text for one in reasons.get(task.id, ()) if end == "finish" or not one.moves_finish_only]
     if known:
         return "; ".join(known)

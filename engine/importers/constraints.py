@@ -1,4 +1,4 @@
-"""Date constraints in halves: what holds a task back is kept, what would pull it forward is dropped with a warning."""
+"""Date constraints: what holds a task back is kept, the rest is dropped with a warning."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ from chainbell.rules import HostId
 
 
 class Constraint(NamedTuple):
-    """`holds` is the end that must not come earlier than the date; `is_whole` where nothing else is asked."""
+    """A kind of constraint: `holds` is the end that must not come before its date, `is_whole` where it asks no more."""
 
     name: str
     holds: Literal["start", "finish"] | None
@@ -17,7 +17,7 @@ class Constraint(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A task with the date of its constraint; `days` is its duration in working days of the project."""
+    """A task with the date `at` of its constraint; `days` is its duration in working days of the project."""
 
     task_id: HostId
     name: str
@@ -28,7 +28,10 @@ class Held(NamedTuple):
 def earliest_start(
     constraint: Constraint, task: Held, time: ProjectTime, warnings: Warnings, reasons: Reasons
 ) -> datetime | None:
-    """The instant that a constraint keeps a task from starting before; None where it does not hold it back."""
+    """The instant (wall-clock) before which a constraint keeps a task from starting; None where it does not.
+
+    Adds a warning for what is dropped of the constraint, and a reason why the task's dates may then differ.
+    """
     if not constraint.is_whole:
         reasons.add(task.task_id, f"the constraint '{constraint.name}' holds it in the file")
     if constraint.holds is None:

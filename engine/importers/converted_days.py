@@ -1,4 +1,4 @@
-"""Durations on other calendars, counted on the project's at the dates that the tasks have in the file."""
+"""Durations on other calendars, counted on the project's calendar at the dates that the tasks have in the file."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,7 @@ from chainbell.rules import HostId
 
 @dataclass(slots=True)
 class Conversions:
-    """Counts durations and remembers what to warn of; `tell` adds the warnings, once for each cause."""
+    """Counts durations and remembers what to warn about; `tell` adds the warnings."""
 
     time: ProjectTime
     warnings: Warnings
@@ -19,7 +19,10 @@ class Conversions:
     _early: dict[HostId, float] = field(default_factory=dict)
 
     def days(self, task_id: HostId, minutes: float, start: datetime, finish: datetime, cause: str) -> float:
-        """The working days of the project from start to finish, for a duration of so many minutes of work."""
+        """Working days of the project from `start` to `finish`, which the file gives as `minutes` of work.
+
+        Remembers the task under `cause` where the two differ, and a finish outside the project's working time.
+        """
         told = minutes / self.time.week.minutes
         counted = max(0.0, self.time.days_between(start, finish))
         if not self.time.is_same(told, counted):
@@ -36,7 +39,10 @@ class Conversions:
         return counted
 
     def waits(self, task_id: HostId, name: str, remaining: float, goes_on: datetime, resumes: datetime) -> float:
-        """The remaining duration of work that stands still until it resumes, the wait included."""
+        """The remaining working days of work that stands still from `goes_on` to `resumes`, the wait included.
+
+        Warns where there is a wait, naming the task and the wait in working days.
+        """
         wait = max(0.0, self.time.days_between(goes_on, resumes))
         if self.time.is_same(wait, 0.0):
             return remaining
@@ -45,6 +51,7 @@ class Conversions:
         return remaining + wait
 
     def tell(self) -> None:
+        """Adds one warning for each cause, and one for all finishes outside the project's working time."""
         for cause, tasks in self._changed.items():
             differ = sum(abs(counted - told) for told, counted in tasks.values())
             first, (told, counted) = next(iter(tasks.items()))

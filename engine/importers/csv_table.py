@@ -1,4 +1,4 @@
-"""A CSV file as a table: its separator found, its rows with their place, columns that repeat kept apart."""
+"""A CSV file as a table: finds the separator, keeps the place of each row and every column of a repeated name."""
 
 import csv
 import io
@@ -15,28 +15,30 @@ MOST_COLUMNS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The cells of one row by column; `place` is the file with the line."""
+    """The cells of one row, in the order of `header`; `place` is `FILE:LINE`."""
 
     place: str
     header: Sequence[str]
     cells: Sequence[str]
 
     def all(self, column: str) -> list[str]:
-        """The cells of every column of this name that are not empty."""
+        """The cells that are not empty in the columns of this name, in order."""
         pairs = zip(self.header, self.cells, strict=False)
         return [text for name, cell in pairs if name == column and (text := cell.strip())]
 
     def get(self, column: str) -> str:
+        """The first cell that is not empty in the columns of this name; an empty string where there is none."""
         found = self.all(column)
         return found[0] if found else ""
 
     def at(self, column: str) -> str:
+        """The place of a cell, for errors: `FILE:LINE: COLUMN`."""
         return f"{self.place}: {column}"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`has_more` where another table follows behind an empty line, as in GanttProject's export."""
+    """A table of the file `name`; `has_more` where another follows after an empty line, as in GanttProject's export."""
 
     name: str
     header: tuple[str, ...]
@@ -45,7 +47,10 @@ class Table:
 
 
 def read_table(data: bytes, name: str) -> Table:
-    """The first table of a CSV file; raises InvalidInputError naming file, line and reason."""
+    """The first table of a CSV file; raises InvalidInputError naming file, line and reason.
+
+    The separator is the one of comma, semicolon, tab and `|` that the first line has most of.
+    """
     text = decoded(data, name)
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = max(SEPARATORS, key=lambda one: (first.count(one), one == ","))
@@ -88,7 +93,7 @@ def _header(cells: list[str], place: str) -> tuple[str, ...]:
 
 
 def _is_header(cells: Sequence[str], header: Sequence[str]) -> bool:
-    """Whether a row behind an empty line opens another table: it names the same first columns, or has other cells."""
+    """Whether a row after an empty line opens another table: it repeats the first two columns, or has more or fewer."""
     return [cell.strip().lower() for cell in cells[:2]] == [name.lower() for name in header[:2]] or len(cells) != len(
         header
     )

@@ -1,4 +1,4 @@
-"""JSON and YAML: strict where they surprise, refused with the place."""
+"""JSON and YAML documents; what is refused is refused with its place. YAML is read without its surprises."""
 
 import json
 from typing import Any
@@ -9,6 +9,10 @@ from chainbell.engine.errors import InvalidInputError
 
 
 def read_json(data: bytes, name: str) -> Any:
+    """The value in a JSON file; raises InvalidInputError, with line and column where known.
+
+    NaN and infinities, which Python would read, are refused.
+    """
     try:
         return json.loads(data, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -18,6 +22,7 @@ def read_json(data: bytes, name: str) -> Any:
 
 
 def read_yaml(data: bytes, name: str) -> Any:
+    """The value in a YAML file as JSON would give it; raises InvalidInputError, with line and column where known."""
     try:
         return _jsonlike(yaml.load(data, Loader=_Loader), {})  # noqa: S506  a SafeLoader with more checks
     except yaml.MarkedYAMLError as error:
@@ -29,7 +34,7 @@ def read_yaml(data: bytes, name: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, and strict where YAML 1.1 surprises: a key given twice is an error, 17:00 is not the number 1020."""
+    """A safe loader, strict where YAML 1.1 surprises: a repeated key is an error, 17:00 is not the number 1020."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -42,7 +47,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _jsonlike(value: Any, seen: dict[int, Any]) -> Any:
-    """YAML's dates and times as the strings that JSON would have; an alias is converted once and stays shared."""
+    """The value with keys as strings and dates as ISO 8601, as in JSON; an alias is converted once and stays shared."""
     if id(value) in seen:
         return seen[id(value)]
     if isinstance(value, dict):

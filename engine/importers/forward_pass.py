@@ -13,7 +13,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """`minutes` of work left, on its own working time; what has happened already is fixed."""
+    """A task with `minutes` of work left on its own calendar, `time`; an actual start or finish is fixed."""
 
     minutes: float
     time: WorkingTime
@@ -23,7 +23,7 @@ class Activity:
 
 
 class Precedence(NamedTuple):
-    """A link with its lag as minutes of work on the calendar that the file counts it on."""
+    """A link of a `kind` (`FS`, `SS`, `FF`, `SF`), its lag in minutes of work on the calendar `time`."""
 
     before: Hashable
     after: Hashable
@@ -33,6 +33,8 @@ class Precedence(NamedTuple):
 
 
 class Dates(NamedTuple):
+    """Start and finish as wall-clock instants."""
+
     start: datetime
     finish: datetime
 
@@ -40,7 +42,10 @@ class Dates(NamedTuple):
 def earliest_dates(
     activities: Mapping[Key, Activity], links: Sequence[Precedence], begin: datetime
 ) -> dict[Key, Dates]:
-    """Earliest start and finish of each activity, none before `begin`; those on a cycle and behind one are left out."""
+    """Earliest start and finish of each activity; work left does not begin before `begin`.
+
+    Links are between keys of `activities`. Activities on a cycle of links, or after one, are left out.
+    """
     before: dict[Hashable, list[Precedence]] = {}
     after: dict[Hashable, list[Hashable]] = {}
     for link in links:

@@ -1,7 +1,7 @@
-"""The links of a GanttProject file that MPXJ leaves out: those that stand on tasks below others.
+"""The links of a GanttProject file that MPXJ leaves out: those that the file gives in tasks below other tasks.
 
-Facts of the format: a task's `depend` names its successor by id, `type` counts SS, FS, FF, SF from 1, `difference` is
-the lag in days. MPXJ's unique id of a task is its id and one.
+Facts of the format: a `depend` element in a task names a successor by its id, its `type` counts SS, FS, FF, SF from 1,
+its `difference` is the lag in days. MPXJ gives each task its id in the file plus one as its unique id.
 """
 
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -9,13 +9,16 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from chainbell.engine.importers.fields import parse_xml
 
 LINK_TYPES = {"1": "3", "2": "1", "3": "0", "4": "2"}
-"""Microsoft Project's number by GanttProject's."""
+"""Microsoft Project's number of a link type, by GanttProject's."""
 TENTHS_OF_A_MINUTE = 4800
-"""In a day of eight hours, MPXJ's day for such files."""
+"""Tenths of a minute in a day of eight hours, the day that MPXJ gives such files: the unit of LinkLag."""
 
 
 def with_all_links(source: bytes, converted: bytes, name: str) -> bytes:
-    """The converted file with the links that are missing in it."""
+    """The `converted` file (Microsoft Project XML) with the links of the `source` that are missing in it.
+
+    Raises InvalidInputError for a file that is not XML.
+    """
     project = parse_xml(converted, name)
     tasks = {task.findtext("UID", ""): task for task in project.iterfind("Tasks/Task")}
     for task in parse_xml(source, name).iter("task"):

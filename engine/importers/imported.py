@@ -1,4 +1,4 @@
-"""What an importer gives back, and the small readers that importers of text formats share."""
+"""What an importer returns, and the small readers that the importers share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,18 +10,18 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import HostId
 
 MOST_DIGITS = 30
-"""Characters of a number that an importer looks at; longer ones are no figures of a plan."""
+"""The most characters that a number may have; a longer text is not a number of a plan."""
 
 
 class FileDates(NamedTuple):
-    """When a task starts and finishes by the file itself: wall-clock instants, or days where it says no more."""
+    """When the file itself says that a task starts and finishes: wall-clock instants, or dates if it has no times."""
 
     start: datetime | date | None
     finish: datetime | date | None
 
 
 class Reason(NamedTuple):
-    """Why a task's planned dates may not be the file's; some reasons leave its start alone."""
+    """Why a task's planned dates may differ from the file's; `moves_finish_only` where the start cannot."""
 
     text: str
     moves_finish_only: bool = False
@@ -29,11 +29,11 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A plan document as far as the file gives one, and in words what was dropped or assumed, and why.
+    """A plan document, as far as the file gives one, with warnings that say what was dropped or assumed, and why.
 
     `accountId`, `project.id` and `project.startDate` may be missing: many formats do not know them. `dates` are the
-    file's own, by task id; `reasons` say by task id what may set the planned dates apart from them. `is_chosen` says
-    that the caller's project named one of several in the file.
+    file's own, by task id; `reasons` say, by task id, why the planned dates may differ from them. `is_chosen` is set
+    where the caller named one of several projects in the file.
     """
 
     kind: str
@@ -46,29 +46,33 @@ class Imported:
 
 @dataclass(slots=True)
 class Warnings:
-    """Collects warnings; of one sort the first few subjects are named and the rest counted."""
+    """Collects warnings; of each text the first three subjects are named and the others counted."""
 
     _subjects: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, text: str, subject: object = None) -> None:
+        """Adds a warning, with the subject (the first 80 characters of it) that it is about, if any."""
         self._subjects.setdefault(text, []).extend([] if subject is None else [str(subject)[:80]])
 
     def texts(self) -> tuple[str, ...]:
+        """The warnings in the order in which their texts were first added, each text once, with its subjects."""
         return tuple(text + _listed(subjects) for text, subjects in self._subjects.items())
 
 
 @dataclass(slots=True)
 class Reasons:
-    """Collects by task what may set its planned dates apart from those of the file."""
+    """Collects, by task, why its planned dates may differ from those of the file."""
 
     _found: dict[HostId, list[Reason]] = field(default_factory=dict)
 
     def add(self, task_id: HostId, text: str, *, moves_finish_only: bool = False) -> None:
+        """Adds a reason for one task; the same reason is kept once."""
         reason, found = Reason(text, moves_finish_only), self._found.setdefault(task_id, [])
         if reason not in found:
             found.append(reason)
 
     def by_task(self) -> dict[HostId, tuple[Reason, ...]]:
+        """The reasons by task id, in the order in which they were added."""
         return {task_id: tuple(found) for task_id, found in self._found.items()}
 
 
@@ -80,14 +84,14 @@ def _listed(subjects: list[str]) -> str:
 
 
 def ids_told(ids: list[HostId], origin: str) -> str:
-    """How the tasks of a file are named from now on: which type their ids have and where they come from."""
+    """The warning that says of which type the task ids are and where they come from, with the first two as examples."""
     kind = "integers" if all(isinstance(one, int) for one in ids) else "strings"
     shown = ", ".join(repr(one) if isinstance(one, int) else f'"{one}"' for one in ids[:2])
     return f"task ids are {kind}, {origin}: {shown}{' ..' if len(ids) > 2 else ''}"
 
 
 def number(text: str, place: str) -> float:
-    """A finite decimal number; raises InvalidInputError with the place."""
+    """The finite number, less than 1e15 either way, in a text; raises InvalidInputError with the place."""
     try:
         value = float(text) if len(text) <= MOST_DIGITS else float("nan")
     except ValueError:
@@ -98,7 +102,7 @@ def number(text: str, place: str) -> float:
 
 
 def whole(text: str, place: str) -> int:
-    """An integer; raises InvalidInputError with the place."""
+    """The integer in a text, `3.0` among them; raises InvalidInputError with the place."""
     value = number(text, place)
     if value != int(value):
         raise InvalidInputError(place, f"{text[:40]!r} is not a whole number")
@@ -106,7 +110,10 @@ def whole(text: str, place: str) -> int:
 
 
 def instant(text: str, place: str) -> datetime:
-    """A wall-clock instant without a zone, as scheduling tools write them; raises InvalidInputError with the place."""
+    """The wall-clock instant of an ISO 8601 text; raises InvalidInputError with the place.
+
+    Fractions of a second are dropped, and so is a zone, without converting the time: scheduling tools write none.
+    """
     try:
         value = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -115,7 +122,7 @@ def instant(text: str, place: str) -> datetime:
 
 
 def moment(text: str, place: str) -> datetime:
-    """An instant of a plan, within the years that plans have; raises InvalidInputError with the place."""
+    """Like `instant`, for an instant of a plan; raises InvalidInputError outside the years 1900 to 2200 as well."""
     value = instant(text, place)
     if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
         raise InvalidInputError(place, f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}")
@@ -123,16 +130,20 @@ def moment(text: str, place: str) -> datetime:
 
 
 def day(value: datetime | date) -> str:
+    """The date of an instant or a date as `YYYY-MM-DD`, with four digits of the year on every platform."""
     return value.strftime("%Y-%m-%d") if value.year >= 1000 else value.isoformat()[:10]
 
 
 def in_utc(value: datetime) -> str:
-    """A file's wall-clock time on an imported calendar, whose zone is UTC: the files name none."""
+    """A wall-clock instant as ISO 8601 text in UTC, the zone of an imported calendar: the files name none."""
     return value.isoformat() + "Z"
 
 
 def decoded(data: bytes, name: str) -> str:
-    """Text in UTF-8, with or without a byte order mark, else in Windows-1252; raises InvalidInputError for neither."""
+    """The text of a file: UTF-16 by its byte order mark, else UTF-8 with or without one, else Windows-1252.
+
+    Raises InvalidInputError for bytes that are none of them.
+    """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _utf_16(data, name)
     for encoding in ("utf-8-sig", "cp1252"):

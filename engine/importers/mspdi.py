@@ -1,9 +1,9 @@
 """Microsoft Project's XML (MSPDI): tasks, links, calendars, baselines, progress, resources.
 
-Facts of the format: durations are ISO 8601 hours and minutes of work, lags are tenths of a minute, link types count
-FF, FS, SF, SS from 0, weekdays from Sunday = 1, and the first baseline has the number 0. A task works on its own
-calendar or on those of its resources, and may be split: what it takes of the project's time lies between its Start and
-its Finish.
+Facts of the format (Microsoft's "Project XML data interchange schema"): durations are ISO 8601 hours and minutes of
+work, lags are tenths of a minute, link types count FF, FS, SF, SS from 0, weekdays from Sunday = 1, and the first
+baseline has the number 0. A task works on its own calendar or on those of its resources, and may be split, so the
+project's time that it takes is counted from its Start to its Finish.
 """
 
 from datetime import datetime
@@ -22,6 +22,7 @@ from chainbell.engine.importers.working_time import WorkingTime
 from chainbell.rules import HostId
 
 PRIMAVERA_ROOT = "APIBusinessObjects"
+"""The root element of Primavera's own XML, which has the same ending."""
 
 
 def read_mspdi(
@@ -29,8 +30,8 @@ def read_mspdi(
 ) -> Imported:
     """The plan in a Microsoft Project XML file; raises InvalidInputError naming file, element and reason.
 
-    `ids_are` says where the UIDs come from. `holds_starts` keeps a task without predecessors from starting before its
-    own start in the file.
+    `ids_are` completes the warning about the ids: where they come from. With `holds_starts` a task without predecessors
+    does not start before its own start in the file.
     """
     root = parse_xml(data, name)
     if root.tag == PRIMAVERA_ROOT:
@@ -82,7 +83,7 @@ class _Reader:
         return Imported("Microsoft Project XML", document, self.warnings.texts(), dates, self.reasons.by_task())
 
     def _elements(self, path: str, kind: str) -> list[Fields]:
-        """The elements with a UID, each once."""
+        """The elements that have a UID; raises InvalidInputError where two have the same."""
         found: dict[int, Fields] = {}
         for fields in self.project.children(path):
             uid = fields.whole("UID", -1)
@@ -108,7 +109,7 @@ class _Reader:
         return True
 
     def _starts(self, kept: dict[int, Fields]) -> tuple[datetime | None, datetime | None]:
-        """The project's start in the file, and the day from which the plan counts: its first task may start earlier."""
+        """The project's start in the file, and the instant whose day the plan counts from: a task may start earlier."""
         begins = self.project.moment("StartDate")
         first: datetime | None = None
         early = []
@@ -128,7 +129,7 @@ class _Reader:
         return begins, first
 
     def _status_date(self, kept: dict[int, Fields], week: WorkingTime) -> datetime | None:
-        """The day that progress was recorded, else the latest up to which the file knows of any work under way."""
+        """The file's status date, else, with a warning, the latest instant that work under way has reached."""
         told = self.project.moment("StatusDate")
         if told is not None:
             return told
@@ -155,7 +156,7 @@ class _Reader:
 
 
 def _reached(task: Fields, week: WorkingTime) -> datetime | None:
-    """How far work under way has come: its remaining duration before its finish, its start at least."""
+    """The instant that work under way has reached: its remaining duration before its finish, its start at least."""
     started, finish = task.moment("ActualStart") or task.moment("Start"), task.moment("Finish")
     if finish is None:
         return started

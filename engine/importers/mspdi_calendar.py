@@ -1,4 +1,4 @@
-"""The calendars of a Microsoft Project file: weekdays, shifts, exceptions, and what they inherit from their base."""
+"""The calendars of a Microsoft Project file: weekdays, shifts, exceptions, and what each inherits from its base."""
 
 from datetime import date, time, timedelta
 
@@ -16,13 +16,16 @@ from chainbell.engine.importers.working_week import (
 )
 
 LONGEST_HOLIDAY = 5 * 366
-"""Days."""
+"""Days that one exception may last; a longer one is dropped with a warning."""
 MOST_EXCEPTIONS = 100_000
-"""Exceptional days that one calendar is read with."""
+"""Exceptional days that one calendar may have; more are refused."""
 
 
 class Calendars:
-    """`week` is the project's calendar; `of` gives the working time of any other."""
+    """The calendars of a file: `week` is the project's, `of` gives the working time of any.
+
+    Raises InvalidInputError for a field that is malformed and for a calendar with too many exceptions.
+    """
 
     def __init__(self, project: Fields, warnings: Warnings) -> None:
         self._known = {fields.whole("UID", -1): fields for fields in project.children("Calendars/Calendar")}
@@ -33,7 +36,7 @@ class Calendars:
         self.week: WorkingWeek = calendar_document(uid, *self._parts(uid, warnings), warnings)
 
     def of(self, uid: int) -> WorkingTime:
-        """The working time of a calendar; of one that the file does not hold, or that never works, the project's."""
+        """The working time of the calendar `uid`; the project's for one that is missing or has no working hours."""
         if uid == self.week.uid or uid not in self._known:
             return self.week.time
         if uid not in self._times:
@@ -90,7 +93,7 @@ def _clock(fields: Fields, name: str) -> time | None:
 
 
 def _read_exception(exception: Fields, exceptions: dict[date, tuple[Shift, ...]], warnings: Warnings) -> None:
-    """Days off and days with other hours; of those that recur by week, month or year the first day alone."""
+    """Adds the days of an exception; of one that recurs by week, month or year, the first day, with a warning."""
     name = exception.text("Name") or "unnamed"
     periods = exception.children("TimePeriod")
     if not periods:
@@ -105,7 +108,7 @@ def _read_exception(exception: Fields, exceptions: dict[date, tuple[Shift, ...]]
     if not 0 <= days <= LONGEST_HOLIDAY:
         warnings.add("holiday of impossible length dropped", name)
         return
-    if last.time() == time(0) and days > 0:  # up to midnight is up to the day before
+    if last.time() == time(0) and days > 0:  # midnight ends the day before
         days -= 1
     shifts = _shifts(exception) if exception.flag("DayWorking") else ()
     exceptions.update((first.date() + timedelta(days=n), shifts) for n in range(days + 1))

@@ -1,4 +1,4 @@
-"""Files whose tasks have days without a time: there a finish of midnight means the end of its day."""
+"""Files whose tasks have dates without a time of day: a finish at midnight means the end of that day."""
 
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
@@ -9,14 +9,14 @@ FINISHES = ("Finish", "ActualFinish")
 
 
 def are_days(tasks: Iterable[Fields], opens: time) -> bool:
-    """Whether every task starts and finishes at midnight, though nobody works then."""
+    """Whether every start and finish is at midnight, though working hours begin later, at `opens`."""
     dated = [(fields.moment("Start"), fields.moment("Finish")) for fields in tasks]
     ends = [at for pair in dated for at in pair if at is not None]
     return bool(ends) and opens != time() and all(at.time() == time() for at in ends)
 
 
 def end_with_their_days(tasks: Iterable[Fields]) -> None:
-    """Moves the finishes of tasks that take time from the beginning of their day to its end."""
+    """Moves finishes at midnight to the end of that day, in place, in tasks and baselines that have a duration."""
     for fields in tasks:
         for dated in (fields, *fields.children("Baseline")):
             if not dated.minutes("Duration"):

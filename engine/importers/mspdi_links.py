@@ -1,4 +1,4 @@
-"""The links of a Microsoft Project file; those of summary tasks go to the tasks below them."""
+"""The links of a Microsoft Project file; a link of a summary task becomes links of the tasks below it."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -12,10 +12,12 @@ from chainbell.engine.importers.mspdi_formats import ELAPSED_FORMATS, LINK_TYPES
 from chainbell.engine.importers.project_time import ProjectTime
 
 MOST_LAG_MINUTES = 1e8
-"""Minutes, some two centuries, up to which a lag is counted between dates."""
+"""Minutes (some two centuries) up to which a lag is counted between dates; a longer one is taken as working time."""
 
 
 class Links:
+    """Reads the links between the tasks of a file: `tasks` are all of them by UID, `kept` those that the plan has."""
+
     def __init__(
         self,
         tasks: Mapping[int, Fields],
@@ -30,6 +32,10 @@ class Links:
         self._children = _leaves(tasks, kept)
 
     def documents(self) -> list[dict[str, Any]]:
+        """The links of the plan document, lags in working days; what is dropped is dropped with a warning.
+
+        Raises InvalidInputError for a link type that Microsoft Project does not have.
+        """
         return [link for uid, fields in self._tasks.items() for link in self._of(uid, fields)]
 
     def _of(self, uid: int, fields: Fields) -> Iterator[dict[str, Any]]:
@@ -44,7 +50,7 @@ class Links:
             text = None
             if link.flag("CrossProject") or not starts or not ends:
                 text = "link to what was dropped, dropped with it"
-            # The finish of a summary task is its last sub-task's, its start delays all of them; the rest has no links.
+            # A summary finishes with its last sub-task and starts before all: its other ends cannot be said with links.
             elif (before not in self._kept and kind[0] == "S") or (uid not in self._kept and kind[1] == "F"):
                 text = "link to a summary task's start or from its finish dropped"
             if text is not None:
@@ -58,7 +64,10 @@ class Links:
                     yield {"from": one, "to": other, "type": kind, "lag": lag}
 
     def _lag(self, link: Fields, before: Fields, after: Fields, kind: str, name: str) -> float:
-        """Working days of a lag: tenths of a minute of the successor's working time, or percent of the predecessor."""
+        """Working days of a lag, given in tenths of a minute or in percent of the predecessor's duration.
+
+        Unless it is elapsed, it counts on the successor's calendar, from the predecessor's date in the file.
+        """
         lag, unit, week = link.number("LinkLag", 0.0), link.whole("LagFormat", 7), self._time.week
         minutes = lag / 100 * (before.minutes("Duration") or 0.0) if unit in PERCENT_FORMATS else lag / 10
         if not minutes or abs(minutes) > MOST_LAG_MINUTES:
@@ -82,7 +91,7 @@ class Links:
 
 
 def _leaves(tasks: Mapping[int, Fields], kept: Mapping[int, Fields]) -> dict[int, list[int]]:
-    """By summary task, the kept tasks below it in the outline."""
+    """By the UID of each summary task, the kept tasks below it in the outline, at any level."""
     below: dict[int, list[int]] = {}
     above: list[tuple[int, int]] = []
     for uid, fields in tasks.items():

@@ -1,4 +1,4 @@
-"""The work resources of a Microsoft Project file, and who uses how much of them."""
+"""The work resources of a Microsoft Project file, and how much of them each task uses."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,11 +7,17 @@ from chainbell.engine.importers.fields import Fields
 from chainbell.engine.importers.imported import Warnings
 
 WORK_RESOURCE = 1
+"""The resource Type of people and machines; 0 is material, 2 is cost."""
 UNASSIGNED = -65535
+"""The ResourceUID of an assignment without a resource."""
 
 
 class Resources:
-    """`used` holds the work resources that tasks use; `demands` how many units by task and resource."""
+    """`used` holds the work resources that tasks use, by UID; `demands` the units of each, by task and resource.
+
+    One unit is 100 percent of one person. A task demands no more than the resource has (MaxUnits). Material and cost
+    resources are dropped with a warning.
+    """
 
     def __init__(
         self, known: Mapping[int, Fields], assignments: Iterable[Fields], kept: Mapping[int, Fields], warnings: Warnings
@@ -36,11 +42,12 @@ class Resources:
                 warnings.add(text, kept[task].text("Name") or task)
 
     def calendars(self, task: int) -> list[int]:
-        """The calendars of the resources that a task uses."""
+        """The UIDs of the calendars of the resources that a task uses."""
         found = (self.used[resource].whole("CalendarUID", -1) for resource in self.demands.get(task, {}))
         return [uid for uid in found if uid != -1]
 
     def documents(self) -> list[dict[str, Any]]:
+        """The resources of the plan document, with their capacity in units."""
         return [
             {
                 "id": uid,
@@ -51,7 +58,7 @@ class Resources:
         ]
 
     def add_to(self, task: dict[str, Any]) -> None:
-        """What the task needs, and whom it is assigned to: the first of its resources that is one person."""
+        """Adds to a task the resources that it needs, and assigns it to the first of them that is a single person."""
         demand = self.demands.get(task["id"])
         if not demand:
             return

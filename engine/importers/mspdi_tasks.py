@@ -15,10 +15,10 @@ from chainbell.engine.importers.working_time import WorkingTime
 
 
 class Tasks:
-    """Reads the tasks that are kept, one by one.
+    """Turns tasks of the file into tasks of the plan document, one by one.
 
-    `begins` is the project's start in the file, where a task that nothing holds starts; `status_date` the day that its
-    progress was recorded.
+    `begins` is the project's start in the file, before which a task that nothing else holds does not start;
+    `status_date` is the instant at which progress was recorded. `conversions` collects what to warn about in the end.
     """
 
     def __init__(
@@ -37,6 +37,10 @@ class Tasks:
         self.conversions = Conversions(time, warnings, reasons)
 
     def document(self, uid: int, fields: Fields, is_linked: bool, holds_start: bool = False) -> dict[str, Any]:
+        """One task of the plan document; its duration is the baseline's where there is one, in working days.
+
+        `is_linked` where it has predecessors; `holds_start` keeps one without from starting before its own start.
+        """
         name = (fields.text("Name") or f"Task {uid}")[:1000]
         current = self._current_days(uid, fields)
         baseline = next((b for b in fields.children("Baseline") if b.whole("Number", 0) == 0), None)
@@ -62,14 +66,17 @@ class Tasks:
         return task
 
     def _current_days(self, uid: int, fields: Fields) -> float:
-        """The duration as it is now; of work that is not begun, the time between its own dates."""
+        """Working days of the current duration: as the file gives it once begun, before that between its dates."""
         if is_begun(fields):
             minutes = fields.minutes("Duration") or 0.0
             return self._told(fields, fields, minutes, uid)
         return self._days(uid, fields, fields) or 0.0
 
     def _days(self, uid: int, dated: Fields, task: Fields) -> float | None:
-        """Working days of the project from start to finish of a task or its baseline, else those of its duration."""
+        """Working days of the project from start to finish of a task or its baseline, or of its duration without dates.
+
+        None where the file gives no duration.
+        """
         minutes = dated.minutes("Duration")
         start, finish = dated.moment("Start"), dated.moment("Finish")
         if minutes is None or minutes == 0:
@@ -85,7 +92,7 @@ class Tasks:
         return self.conversions.days(uid, minutes, start, finish, cause)
 
     def _told(self, dated: Fields, task: Fields, minutes: float, uid: int) -> float:
-        """Working days of a duration that has no dates."""
+        """Working days of a duration as the file gives it, whatever its dates; elapsed time counts in proportion."""
         if _is_elapsed(dated):
             self._warnings.add("elapsed duration taken in proportion as working time", task.text("Name"))
             return minutes / 1440 * self._time.week.share
@@ -95,7 +102,7 @@ class Tasks:
         return minutes / self._time.week.minutes
 
     def _cause(self, uid: int, task: Fields, minutes: float, start: datetime, finish: datetime) -> str:
-        """Why the time between start and finish is not the duration."""
+        """The likely cause why the project's working time from start to finish is not the duration."""
         if _is_elapsed(task):
             self._warnings.add("elapsed duration counted as the working time between its dates", task.text("Name"))
         if task.flag("Manual"):
@@ -116,7 +123,10 @@ class Tasks:
         return self._time.week.time
 
     def _add_progress(self, task: dict[str, Any], uid: int, fields: Fields, changed: float | None) -> None:
-        """`changed` is the duration as it is now, where the baseline has another one."""
+        """Adds percent complete, actual dates and the remaining duration (working days).
+
+        `changed` is the current duration where it differs from the baseline's, else None.
+        """
         percent = fields.number("PercentComplete", 0.0)
         started, finished = fields.moment("ActualStart"), fields.moment("ActualFinish")
         if is_begun(fields) and started is None:
@@ -136,11 +146,11 @@ class Tasks:
                 task["remainingDuration"] = changed
             return
         remaining = self._remaining(uid, fields, task["name"], started)
-        if remaining:  # with nothing left, but not called done, it stays open
+        if remaining:  # nothing left, but not called done: it stays open
             task["remainingDuration"] = remaining
 
     def _remaining(self, uid: int, fields: Fields, name: str, started: datetime | None) -> float | None:
-        """Working days of what is left of work under way, from the day that it goes on."""
+        """Working days left of work under way, with the wait where it resumes later; None if the file gives none."""
         minutes = fields.minutes("RemainingDuration")
         if not minutes:
             return minutes
@@ -161,7 +171,7 @@ class Tasks:
         return remaining
 
     def _add_release(self, task: dict[str, Any], fields: Fields, is_linked: bool, days: float) -> None:
-        """The instant before which the task does not start: by its constraint, by hand, or as the project starts."""
+        """Adds the instant before which the task does not start: its constraint's, its own, or the project's start."""
         if is_begun(fields):
             return
         constraint, at = CONSTRAINTS.get(fields.whole("ConstraintType", 0)), fields.moment("ConstraintDate")
@@ -175,13 +185,13 @@ class Tasks:
             release = earliest_start(constraint, held, self._time, self._warnings, self._reasons)
         is_held = not is_linked or fields.moment("Start") == self._begins
         if release is None and self._begins is not None and is_held and self._time.coordinate(self._begins) > 0:
-            release = self._begins  # the project starts in the middle of a day, or later than its first task
+            release = self._begins  # the project starts within a day, or after its first task
         if release is not None:
             task["startNoEarlierThan"] = in_utc(release)
 
 
 def own_dates(fields: Fields, by_day: bool) -> FileDates | None:
-    """When the file itself says that a task starts and finishes, `by_day` without a time of day."""
+    """When the file itself says that a task starts and finishes, as dates if `by_day`; None where it says neither."""
     start, finish = fields.moment("Start"), fields.moment("Finish")
     if start is None and finish is None:
         return None
@@ -192,10 +202,12 @@ def own_dates(fields: Fields, by_day: bool) -> FileDates | None:
 
 
 def is_begun(fields: Fields) -> bool:
+    """Whether a task has an actual start or more than 0 percent complete."""
     return fields.number("PercentComplete", 0.0) > 0 or fields.text("ActualStart") is not None
 
 
 def is_done(fields: Fields) -> bool:
+    """Whether a task has an actual finish or is 100 percent complete."""
     return fields.number("PercentComplete", 0.0) >= 100 or fields.text("ActualFinish") is not None
 
 

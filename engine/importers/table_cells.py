@@ -10,7 +10,7 @@ from chainbell.engine.importers.imported import number
 
 DAY = MINUTES["days"]
 LONGEST_ENTRY = 200
-"""Characters of one predecessor that are looked at for a type and a lag."""
+"""Characters up to which one predecessor is searched for a type and a lag; a longer one is an id as a whole."""
 _UNITS = {
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 1.0),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 60.0),
@@ -18,16 +18,17 @@ _UNITS = {
     **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), 5 * DAY),
     **dict.fromkeys(("mo", "mon", "mons", "month", "months"), 20 * DAY),
 }
-"""Minutes of work; a week has five days, a month twenty, as in Microsoft Project."""
+"""Minutes of work in one unit; a day has 8 hours, a week 5 days, a month 20, Microsoft Project's defaults."""
 _ELAPSED = {"emin": 1, "emins": 1, "eh": 60, "ehr": 60, "ehrs": 60, "ed": 1440, "eday": 1440, "edays": 1440}
 _ELAPSED |= {"ew": 10080, "ewk": 10080, "ewks": 10080, "eweek": 10080, "eweeks": 10080}
+"""Minutes on the clock in one elapsed unit."""
 _AMOUNT = re.compile(r"(?P<amount>[+-]?\s?\d{1,12}(?:[.,]\d{1,9})?)\s*(?P<unit>%|[A-Za-z]*)\.?\??")
 _TYPED = re.compile(r"(?P<id>.+?)\s*[-:]?\s*(?P<type>FS|SS|FF|SF)\s*(?P<lag>[+-]\s*\d.*)?", re.IGNORECASE)
 _GANTTPROJECT = re.compile(r"(?P<id>.+?)-(?P<type>FS|SS|FF|SF)(?:=P(?P<lag>-?\d{1,6})D)?")
 
 
 class Before(NamedTuple):
-    """A predecessor; the lag in working days, or as a share of the predecessor's duration."""
+    """A predecessor; `lag` is in working days, `share` a lag as a share (1.0 is all) of the predecessor's duration."""
 
     id: str
     type: str = "FS"
@@ -36,7 +37,10 @@ class Before(NamedTuple):
 
 
 def working_days(text: str, place: str, unit: str | None = None) -> float:
-    """Days of eight hours in a duration cell; a bare number counts in the column's unit, days unless told otherwise."""
+    """Working days (of eight hours) in a duration cell; a bare number is in `unit`, days by default.
+
+    Raises InvalidInputError for what is not a duration, is negative, or is in an unknown unit.
+    """
     match = _AMOUNT.fullmatch(text)
     if match is None or match["unit"] == "%":
         raise InvalidInputError(place, f"{text[:40]!r} is not a duration")
@@ -47,7 +51,10 @@ def working_days(text: str, place: str, unit: str | None = None) -> float:
 
 
 def predecessors(text: str, place: str, known: Collection[str]) -> list[Before]:
-    """The predecessors that a cell lists, separated by `;` or `,`."""
+    """The predecessors that a cell lists, separated by `;` or, without one, by `,`; `known` are the table's ids.
+
+    Raises InvalidInputError for a lag that cannot be read. Text that is no known form is an id as a whole.
+    """
     if text in known:
         return [Before(text)]
     parts = text.split(";") if ";" in text else text.split(",")
@@ -55,7 +62,7 @@ def predecessors(text: str, place: str, known: Collection[str]) -> list[Before]:
 
 
 def names(text: str, known: Collection[str]) -> list[str]:
-    """The names that a cell lists, separated by commas; a name of a task may hold commas itself."""
+    """The names that a cell lists, separated by commas; a `known` name may contain commas itself (the longest wins)."""
     parts = [part.strip() for part in text.split(",")]
     found: list[str] = []
     at = 0
@@ -87,7 +94,7 @@ def _before(text: str, place: str, known: Collection[str]) -> Before:
 
 
 def _minutes(unit: str, text: str, place: str, default: str | None = None) -> float:
-    """Minutes of work in one unit; elapsed time counts in proportion, five working days of eight hours a week."""
+    """Minutes of work in one unit; elapsed time counts in proportion, five days of eight hours for a week."""
     if not unit and default is not None:
         return MINUTES[default]
     unit = unit.lower()

@@ -1,4 +1,4 @@
-"""The dates of task tables, in the one way of writing that fits all cells of a column."""
+"""The dates of task tables, read in the one order of day, month and year that fits all cells."""
 
 import re
 from collections.abc import Sequence
@@ -20,9 +20,10 @@ _CELL = re.compile(
 
 
 def read_dates(cells: Sequence[str]) -> tuple[dict[str, date], str | None]:
-    """The dates by cell and, where they could be read in two orders, the one that was taken.
+    """The dates by cell and, where another order would give other dates, the name of the order that was taken.
 
-    No dates where no way of writing fits all cells. A time of day is dropped: such tables name no calendar.
+    There are no dates where no order fits all cells. A weekday must be the date's own, a year must lie in 1900 to 2200;
+    a time of day is dropped, since such tables name no calendar.
     """
     found = [(order, dates) for order, formats in _ORDERS if (dates := _read(cells, formats)) is not None]
     if not found:

@@ -1,4 +1,4 @@
-"""The links of a task table: predecessors and what a task blocks, by id or by name."""
+"""The links of a task table: the predecessors of a task and the tasks that it blocks, by id or by name."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,11 @@ from chainbell.rules import HostId
 
 
 class TableLinks:
-    """Links of summary rows go to the tasks below them. A link to what the table does not hold is an error; in an
-    export whose columns were named, which may be of a part of the tasks, it is dropped with a warning."""
+    """Reads the links of a table; a link of a summary row becomes links of the tasks below it.
+
+    A link to a task that the table does not hold is refused, or dropped with a warning if the table `is_partial`: an
+    export whose columns the caller named may hold a part of the tasks only.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,11 @@ class TableLinks:
         self._twice = {name for name, count in counts.items() if count > 1}
 
     def documents(self) -> list[dict[str, Any]]:
+        """The links of the plan document, lags in working days; of several of one type between two tasks, the first.
+
+        Raises InvalidInputError, naming file, line and column, for a task that is missing, a name that two tasks have,
+        or a lag that cannot be read.
+        """
         found: dict[tuple[HostId, HostId, str], dict[str, Any]] = {}
         for link in self._found():
             found.setdefault((link["from"], link["to"], link["type"]), link)

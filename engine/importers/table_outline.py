@@ -1,4 +1,4 @@
-"""Which rows of a table are summaries of others: by outline numbers, by outline levels, or as the table says."""
+"""Which rows of a table are summaries of others: by outline numbers, by outline levels, or by a column that says so."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,11 @@ from chainbell.engine.importers.column_map import Columns
 from chainbell.engine.importers.csv_table import Row
 
 YES = {"yes", "true", "1", "y"}
+"""Cells, in lower case, that mean yes in the column `summary`."""
 
 
 def summaries(rows: Mapping[str, Row], columns: Columns) -> dict[str, list[str]]:
-    """By the id of each summary row, the ids of the rows below it that are none themselves."""
+    """By the id of each summary row, the ids of the rows below it that have no rows below them."""
     above = _above(rows, columns)
     below: dict[str, list[str]] = {}
     parents = {one for line in above.values() for one in line}
@@ -21,7 +22,7 @@ def summaries(rows: Mapping[str, Row], columns: Columns) -> dict[str, list[str]]
 
 
 def _above(rows: Mapping[str, Row], columns: Columns) -> dict[str, list[str]]:
-    """By id, the ids of the rows that a row stands below."""
+    """By the id of each row, the ids of the rows above it in the outline, the outermost first."""
     numbers = {_cell(row, columns, "outline"): text for text, row in rows.items()}
     numbers.pop("", None)
     found: dict[str, list[str]] = {text: [] for text in rows}

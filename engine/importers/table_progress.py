@@ -1,4 +1,4 @@
-"""What a task table says has been done: percentages, and the dates of what is begun or done as its actual dates."""
+"""Progress in a task table: percentages, and the dates of tasks begun or done, which are taken as actual dates."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -8,11 +8,11 @@ from chainbell.engine.importers.imported import FileDates, Warnings, day
 from chainbell.rules import Calendar
 
 MOST_DAYS = 100_000
-"""Working days from the project's start up to which progress is believed."""
+"""Working days from the project's start up to which progress is believed; later, no status date is derived from it."""
 
 
 def add_progress(task: dict[str, Any], percent: float, dates: FileDates) -> None:
-    """Percent complete; with it the start, and of what is done the finish, are no plans any more."""
+    """Adds `percent` (0..100) complete, if any; the start is then an actual one, and at 100 the finish is too."""
     if percent <= 0:
         return
     task["percentComplete"] = percent
@@ -23,7 +23,10 @@ def add_progress(task: dict[str, Any], percent: float, dates: FileDates) -> None
 
 
 def status_date(tasks: Iterable[tuple[dict[str, Any], FileDates]], start: date, warnings: Warnings) -> str | None:
-    """The instant up to which the work under way has come, since such tables give no status date."""
+    """The latest instant (ISO 8601 in UTC) that work under way has reached, with a warning; None where there is none.
+
+    Such tables give no status date. Work has reached its start plus the percent complete of its duration.
+    """
     calendar = Calendar(start)
     reached = [
         calendar.start_of(dates.start) + task["duration"] * task["percentComplete"] / 100

@@ -1,4 +1,4 @@
-"""CSV of all kinds: what critical-chain schedulers write, and tables of tasks."""
+"""CSV files of all kinds: those that critical-chain schedulers write, and tables of tasks."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,8 @@ from chainbell.engine.importers.task_table import read_task_table
 def read_csv(data: bytes, name: str, columns: Sequence[str] = ()) -> Imported:
     """The plan in a CSV file; `columns` says what its columns mean, as `FIELD=COLUMN` or `FIELD=COLUMN:UNIT`.
 
-    Raises InvalidInputError naming file, line, column and reason.
+    With `columns` the file is always read as a table of tasks. Raises InvalidInputError naming file, line, column and
+    reason.
     """
     table = read_table(data, name)
     return read_ccpm(table) if is_ccpm(table) and not columns else read_task_table(table, columns)

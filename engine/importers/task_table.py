@@ -1,9 +1,9 @@
-"""Tables of tasks as GanttProject, Microsoft Project, Jira, Asana and people write them: one row a task.
+"""Tables of tasks as GanttProject, Microsoft Project, Jira, Asana and people write them: one task a row.
 
-Columns are found by their usual names or as they were named (`--map`). Durations count in days of eight hours on
-weekdays: such tables bring no calendar. Start and finish dates do not pin the plan. They give the project's start (the
-earliest of them), hold a task that has no predecessors (nothing else in the table does), give the duration where there
-is no other, and are what the planned dates are compared with.
+Columns are found by their usual names, or the caller names them (`--map`). Durations count in days of eight hours,
+Monday to Friday: such tables have no calendar. Start and finish dates do not fix the plan. The earliest start is the
+project's, a task without predecessors does not start before its own (nothing else in the table holds it), the two give
+a duration where there is no other, and the planned dates are compared with them.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ LIKE_LINKS = {
     "depend": "predecessors",
     "blocked": "predecessors",
 }
-"""Parts of names of columns that may hold links, and what they would be: they are never dropped unasked."""
+"""Parts of the names of columns that may hold links, and the field that they would be: none is dropped unasked."""
 
 
 def read_task_table(table: Table, choices: Sequence[str]) -> Imported:
@@ -109,7 +109,7 @@ class _Reader:
             self.warnings.add("a second table behind an empty line dropped")
 
     def _dates(self) -> dict[str, FileDates]:
-        """Start and finish by row; none where the dates of a column are not understood."""
+        """Start and finish by the id of the row; none, with a warning, where no order of dates fits all cells."""
         cells = [text for row in self.rows.values() for f in ("start", "finish") if (text := self._cell(row, f))]
         dates, order = read_dates(cells)
         if cells and not dates:
@@ -143,7 +143,11 @@ class _Reader:
         return [part for cell in cells for part in cell.split(";")]
 
     def _duration(self, text: str) -> float:
-        """The duration, else the working days from start to finish."""
+        """Working days of the duration, else from start to finish, with a warning.
+
+        A task that has neither takes no time, also with a warning, if the caller named columns; otherwise it raises
+        InvalidInputError.
+        """
         row = self.rows[text]
         for column in self.columns.get("duration", ()):
             cell = row.get(column.name)
@@ -161,7 +165,7 @@ class _Reader:
 
     @staticmethod
     def _add_capacities(document: dict[str, Any]) -> None:
-        """As much of each resource as its most demanding task needs, one unit at least."""
+        """Adds the resources, each with the units that its most demanding task needs, at least one."""
         most: dict[str, float] = {}
         for task in document["tasks"]:
             for demand in task.get("resources", ()):
@@ -171,7 +175,7 @@ class _Reader:
 
 
 def _demand(text: str, row: Row) -> dict[str, Any]:
-    """A resource as `Ann` or `Ann[50%]`."""
+    """The demand for a resource, given as `Ann` (one unit) or `Ann[50%]`; the number is a percentage without % too."""
     name, bracket, units = text.partition("[")
     share = units.rstrip("]").rstrip("%").strip()
     if not bracket or not share:
@@ -180,6 +184,6 @@ def _demand(text: str, row: Row) -> dict[str, Any]:
 
 
 def _weekdays(start: date, finish: date) -> int:
-    """Days from Monday to Friday from one date to another, both counted."""
+    """How many days from `start` to `finish`, both included, are Monday to Friday."""
     weeks, rest = divmod((finish - start).days + 1, 7)
     return weeks * 5 + sum((start + timedelta(days=n)).weekday() < 5 for n in range(rest))

@@ -1,7 +1,7 @@
-"""The working time of one calendar of a file, with days of any hours: minutes of work between wall-clock instants.
+"""The working time of one calendar of a file: minutes of work between wall-clock instants.
 
-The engine's calendar has the same hours on every working day. The calendars of files have not, and a file has several:
-this one says when a task of so many minutes ends on any of them.
+The engine's calendar has the same hours on every working day. A file may have several calendars, and each may have
+other hours on every day: `WorkingTime` says when a task of so many minutes ends on one of them.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,14 +11,14 @@ from datetime import date, datetime, time, timedelta
 from itertools import accumulate
 
 Span = tuple[int, int]
-"""Opening and closing as minutes of the day."""
+"""Opening and closing, as minutes from midnight (0..1440)."""
 
 _DAYS = range(date(2, 1, 1).toordinal(), date(9998, 12, 31).toordinal())
 
 
 @dataclass(frozen=True)
 class WorkingTime:
-    """`week` holds the spans of Monday to Sunday; `exceptions` those of single days, none for a day off."""
+    """`week` holds the spans of Monday to Sunday, in order; `exceptions` those of single days, empty for a day off."""
 
     week: Sequence[tuple[Span, ...]]
     exceptions: Mapping[date, tuple[Span, ...]] = field(default_factory=dict)
@@ -35,29 +35,29 @@ class WorkingTime:
         object.__setattr__(self, "_gained", list(accumulate(gains, initial=0)))
 
     def worked(self, at: datetime) -> float:
-        """Minutes of work before an instant, from a fixed day on."""
+        """Minutes of work before an instant, counted from the year 1: only differences mean anything."""
         minute = at.hour * 60 + at.minute + at.second / 60
         today = sum(min(max(minute - opens, 0.0), closes - opens) for opens, closes in self._spans(at.date()))
         return self._before(at.toordinal()) + today
 
     def between(self, start: datetime, finish: datetime) -> float:
-        """Minutes of work from one instant to another."""
+        """Minutes of work from one instant to another, negative where `finish` comes first."""
         return self.worked(finish) - self.worked(start)
 
     def opening(self, at: datetime) -> datetime:
-        """The instant itself, or the next opening where nobody works at that time."""
+        """The instant itself, or the next opening where it is not in working time."""
         return self._start(self.worked(at))
 
     def after(self, start: datetime, minutes: float) -> datetime:
-        """When work of so many minutes ends that begins at `start`."""
+        """When work of `minutes` that begins at `start` ends; of no minutes, the next opening."""
         return self._finish(self.worked(start) + minutes) if minutes > 0 else self.opening(start)
 
     def back(self, finish: datetime, minutes: float) -> datetime:
-        """When work of so many minutes must begin to end at `finish`."""
+        """When work of `minutes` must begin to end at `finish`."""
         return self._start(self.worked(finish) - minutes)
 
     def shifted(self, at: datetime, minutes: float) -> datetime:
-        """The instant that lies so many minutes of work behind another, or before it."""
+        """The instant `minutes` of work after another, or before it where they are negative; of 0 minutes, the same."""
         return self._finish(self.worked(at) + minutes) if minutes else at
 
     def _spans(self, one: date) -> tuple[Span, ...]:
@@ -93,7 +93,7 @@ class WorkingTime:
 
 
 _NOISE = 1e-4
-"""Minutes."""
+"""Minutes below which two amounts of work are the same: the noise of summing floats."""
 
 
 def _length(spans: Sequence[Span]) -> int:
@@ -105,4 +105,4 @@ def _at(one: date, minute: float) -> datetime:
 
 
 AROUND_THE_CLOCK = WorkingTime([((0, 1440),)] * 7)
-"""Elapsed time."""
+"""The calendar on which all time is working time, for elapsed durations and lags."""

@@ -1,4 +1,4 @@
-"""A week of shifts as the calendar of a plan document, for the importers that read calendars."""
+"""A week of shifts, turned into the calendar of a plan document, for the importers that read calendars."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,17 +11,19 @@ from chainbell.engine.importers.working_time import WorkingTime
 from chainbell.rules import Calendar
 
 Shift = tuple[str, str]
+"""Opening and closing as `HH:MM`; midnight at the day's end is `24:00`."""
 STANDARD: tuple[Shift, ...] = (("08:00", "12:00"), ("13:00", "17:00"))
-"""The hours where a file gives none: Microsoft Project's own default."""
+"""The hours of a working day for which a file gives none: Microsoft Project's own default."""
 Week = Mapping[int, tuple[Shift, ...]]
-"""Shifts by ISO weekday."""
+"""Shifts by ISO weekday (1 is Monday), empty for a day off."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingWeek:
-    """`minutes` of work in a working day; `share` of calendar days that are working days.
+    """A project's calendar, as the file has it (`time`) and as a plan document can say it (`document`).
 
-    `time` is the calendar as the file has it, `document` as a plan document can say it; `is_exact` where the two agree.
+    `is_exact` where the two agree. `minutes` is the work of one working day, `share` (0..1) that of working days among
+    all days, `opens` the first opening of a working day, `uid` the calendar's number in the file.
     """
 
     uid: int
@@ -33,7 +35,7 @@ class WorkingWeek:
     is_exact: bool
 
     def calendar(self, origin: date) -> Calendar:
-        """The calendar that the engine will count on."""
+        """The calendar, in UTC, that the engine will make of `document`, counting from `origin`."""
         hours = tuple((time.fromisoformat(o), None if c == "24:00" else time.fromisoformat(c)) for o, c in self._hours)
         holidays = frozenset(date.fromisoformat(holiday) for holiday in self.document["holidays"])
         return Calendar(origin, frozenset(self.document["workingDays"]), holidays, hours)
@@ -46,9 +48,10 @@ class WorkingWeek:
 def calendar_document(
     uid: int, week: Week, exceptions: Mapping[date, tuple[Shift, ...]], warnings: Warnings
 ) -> WorkingWeek:
-    """The calendar of a week of shifts by ISO weekday; of several kinds of days the usual one counts.
+    """The calendar of a week of shifts; all working days get the hours that most of its weekdays have.
 
-    `exceptions` are days with other shifts, or with none.
+    `exceptions` are days with other shifts, or with none: holidays are kept, other hours are dropped with a warning. A
+    week without working hours becomes Monday to Friday with the `STANDARD` hours, also with a warning.
     """
     working = {weekday: shifts for weekday, shifts in week.items() if shifts}
     if not working:
@@ -82,7 +85,7 @@ def calendar_document(
 
 
 def working_time(week: Week, exceptions: Mapping[date, tuple[Shift, ...]]) -> WorkingTime:
-    """The same calendar with all its kinds of days."""
+    """The same week and exceptions as the file has them, with the hours of every day."""
     return WorkingTime(
         [_spans(week.get(weekday, ())) for weekday in range(1, 8)],
         {one: _spans(shifts) for one, shifts in exceptions.items()},
@@ -90,7 +93,7 @@ def working_time(week: Week, exceptions: Mapping[date, tuple[Shift, ...]]) -> Wo
 
 
 def shift_list(spans: list[tuple[time, time]]) -> tuple[Shift, ...]:
-    """Shifts in order; a closing of 00:00 is midnight, what overlaps is joined."""
+    """Shifts in order; a closing of 00:00 is midnight, overlapping shifts are joined, one past midnight is left out."""
     joined: list[Shift] = []
     for opens, closes in sorted((o.strftime("%H:%M"), c.strftime("%H:%M")) for o, c in spans):
         end = "24:00" if closes == "00:00" else closes

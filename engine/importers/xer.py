@@ -2,8 +2,8 @@
 
 Facts of the format: `%T` names a table, `%F` its columns, `%R` is a row, `%E` the end; durations and lags are hours of
 work, link types PR_FS, PR_SS, PR_FF, PR_SF; a calendar's weekdays count from Sunday = 1, its exceptions are days since
-1899-12-30. Milestones, levels of effort and work-breakdown summaries are task types of their own. What is not begun is
-scheduled by its remaining duration, from the data date (`last_recalc_date`) on.
+1899-12-30. Milestones, levels of effort and work-breakdown summaries are task types of their own. Primavera schedules
+work that has not begun by its remaining duration, from the data date (`last_recalc_date`) on.
 """
 
 from collections.abc import Mapping
@@ -20,17 +20,20 @@ from chainbell.engine.importers.xer_weeks import Weeks
 from chainbell.rules import HostId
 
 DROPPED_TYPES = {"TT_LOE": "levels of effort dropped, they follow other tasks", "TT_WBS": "summary tasks dropped"}
+"""Task types that are dropped, with the warning that says so."""
 DROPPED_TABLES = {
     "TASKRSRC": "resource assignments dropped: only PROJECT, TASK, TASKPRED and CALENDAR are read",
     "TASKACTV": "activity codes dropped",
     "UDFVALUE": "user-defined fields dropped",
 }
+"""Tables that are dropped, with the warning that says so."""
 
 
 def read_xer(data: bytes, name: str, project: str | None = None) -> Imported:
     """The plan of one project of a Primavera export; raises InvalidInputError naming file, line and reason.
 
-    Of several projects that have tasks, `project` names one by its id or short name; else the first is taken.
+    Of several projects that have tasks, `project` names one by its short name or id; without it, the first is taken and
+    a warning says so.
     """
     tables = read_tables(data, name)
     for table in ("PROJECT", "TASK"):
@@ -65,7 +68,7 @@ def read_xer(data: bytes, name: str, project: str | None = None) -> Imported:
 
 
 def _chosen(tables: Mapping[str, list[Row]], name: str, wanted: str | None, warnings: Warnings) -> tuple[Row, bool]:
-    """The project to read, and whether `wanted` named it among several."""
+    """The project to read, and whether `wanted` named it among several; raises InvalidInputError if there is none."""
     busy = {row.get("proj_id") for row in tables["TASK"] if row.get("task_type") not in DROPPED_TYPES}
     projects = [row for row in tables["PROJECT"] if row.get("proj_id") in busy]
     if not projects:
@@ -102,12 +105,12 @@ def _is_kept(row: Row, project: Row, warnings: Warnings) -> bool:
 
 
 def _at_work(rows: Mapping[str, Row]) -> list[Row]:
-    """The tasks whose calendars are counted: milestones take no time."""
+    """The tasks whose calendars are counted: all but milestones, which take no time, or all if there are no others."""
     return [row for row in rows.values() if row.get("task_type") not in MILESTONES] or list(rows.values())
 
 
 def _ids(rows: Mapping[str, Row], warnings: Warnings) -> dict[str, str]:
-    """By task_id the activity id that people know (`task_code`), where those tell the tasks apart."""
+    """By task_id, the activity id that people know (`task_code`), or the task_id where those are not unique."""
     codes = [row.get("task_code") for row in rows.values()]
     if all(codes) and len(set(codes)) == len(codes):
         warnings.add(ids_told(list(codes), "the activity id (task_code) of each"))
@@ -117,7 +120,7 @@ def _ids(rows: Mapping[str, Row], warnings: Warnings) -> dict[str, str]:
 
 
 def _origin(begins: datetime | None, rows: Mapping[str, Row], warnings: Warnings) -> datetime | None:
-    """The first day of the project: its planned start, or the first actual start before it."""
+    """The instant whose day the project starts on: its planned start, or the first actual start on an earlier day."""
     starts = [at for row in rows.values() if (at := row.instant("act_start_date")) is not None]
     first = min(starts, default=None)
     if begins is None or first is None or first.date() >= begins.date():
@@ -142,7 +145,7 @@ def _heading(project: Row, weeks: Weeks, origin: datetime | None, data_date: dat
 
 
 def _dates(row: Row) -> FileDates | None:
-    """When the file itself says that a task starts and finishes."""
+    """When the file itself says that a task starts and finishes: actual, else early, else target dates."""
     start = row.instant("act_start_date", "early_start_date", "target_start_date")
     finish = row.instant("act_end_date", "early_end_date", "target_end_date")
     return None if start is None and finish is None else FileDates(start, finish)

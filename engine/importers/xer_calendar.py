@@ -7,14 +7,17 @@ from datetime import time
 from chainbell.engine.errors import InvalidInputError
 
 DEEPEST = 20
+"""Levels of nested groups."""
 MOST_DAYS = 200_000
-"""The largest day number of an exception that is looked at: some five centuries."""
+"""The largest day number of an exception that is read, some five centuries after 1899; later ones are ignored."""
 
 _HEAD = re.compile(r"\(\s*\d+\s*\|\|\s*([^()|]*?)\s*\(([^()]*)\)\s*\(")
 
 
 @dataclass(slots=True)
 class Group:
+    """A group of the text, with its values by key and the groups inside it."""
+
     name: str
     values: dict[str, str]
     groups: list["Group"]
@@ -22,14 +25,20 @@ class Group:
 
 @dataclass(slots=True)
 class CalendarData:
-    """Shifts by weekday (Sunday is 1), and by day number those of exceptional days; none on a day off."""
+    """Shifts (opening, closing) by weekday (Sunday is 1), and of exceptional days by day number; none on a day off.
+
+    Day numbers count from 1899-12-30, as in spreadsheets.
+    """
 
     week: dict[int, list[tuple[time, time]]] = field(default_factory=dict)
     exceptions: dict[int, list[tuple[time, time]]] = field(default_factory=dict)
 
 
 def read_calendar_data(text: str, place: str) -> CalendarData:
-    """The working week and the exceptions; raises InvalidInputError for text that is not such a calendar."""
+    """The working week and the exceptions in the text of a calendar (the column clndr_data).
+
+    Raises InvalidInputError, with `place`, for text that is not such a calendar or names no weekday.
+    """
     plain = "".join(character if character.isprintable() else " " for character in text)
     root = _group(plain, 0, place, 0)[0]
     data = CalendarData()
@@ -49,7 +58,7 @@ def read_calendar_data(text: str, place: str) -> CalendarData:
 
 
 def _group(text: str, at: int, place: str, depth: int) -> tuple[Group, int]:
-    """The group that opens at `at`, and where it ends."""
+    """The group that opens at position `at` of the text, and the position after it."""
     head = _HEAD.match(text, at)
     if head is None or depth > DEEPEST:
         raise InvalidInputError(place, f"is not a Primavera calendar at character {at + 1}")

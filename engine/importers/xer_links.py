@@ -15,7 +15,10 @@ LINK_TYPES = {"PR_FS": "FS", "PR_SS": "SS", "PR_FF": "FF", "PR_SF": "SF"}
 
 
 class Network:
-    """The links between the tasks that are kept."""
+    """The links between the kept tasks, as `links` with their lags in minutes; a link to another task is dropped.
+
+    Raises InvalidInputError for a link type that is not one of `LINK_TYPES`.
+    """
 
     def __init__(
         self, rows: list[Row], tasks: Mapping[str, Row], weeks: Weeks, options: list[Row], warnings: Warnings
@@ -23,7 +26,7 @@ class Network:
         self._weeks = weeks
         self.links: list[Precedence] = []
         self.cut: set[str] = set()
-        """The tasks that lost a link to what was dropped."""
+        """The kept tasks (task_id) that lost a link to what was dropped."""
         for row in rows:
             before, after, kind = row.get("pred_task_id"), row.get("task_id"), row.get("pred_type")
             if kind not in LINK_TYPES:
@@ -45,6 +48,10 @@ class Network:
         warnings: Warnings,
         reasons: Reasons,
     ) -> list[dict[str, Any]]:
+        """The links of the plan document, lags in working days of the project.
+
+        A lag on another calendar is counted at the predecessor's dates in `anchors`, with a warning where that differs.
+        """
         found = []
         for link in self.links:
             before, after = str(link.before), str(link.after)

@@ -1,4 +1,4 @@
-"""The tables of a Primavera export, strict in those that are read and blind to what stands in the others."""
+"""The tables of a Primavera export: strict about those that are read, and without a look at the rows of the others."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,24 +18,30 @@ NEEDED = {
 
 @dataclass(slots=True)
 class Row:
-    """One row with its line in the file."""
+    """One row of a table, with its line in the file `name`."""
 
     line: int
     cells: dict[str, str]
     name: str = field(repr=False, default="")
 
     def get(self, column: str) -> str:
+        """A cell without the space around it; an empty string where the row has none."""
         return self.cells.get(column, "").strip()
 
     def place(self, column: str) -> str:
+        """The place of a cell, for errors: `FILE:LINE: COLUMN`."""
         return f"{self.name}:{self.line}: {column}"
 
     def number(self, column: str, default: float = 0.0) -> float:
+        """A finite number, `default` for an empty cell; raises InvalidInputError for anything else."""
         text = self.get(column)
         return number(text, self.place(column)) if text else default
 
     def instant(self, *columns: str) -> datetime | None:
-        """The instant in the first of these columns that holds one."""
+        """The wall-clock instant in the first of these columns that is not empty, None where all are.
+
+        Raises InvalidInputError for anything else, and for an instant outside the years 1900 to 2200.
+        """
         for column in columns:
             text = self.get(column)
             if text:
@@ -44,7 +50,10 @@ class Row:
 
 
 def read_tables(data: bytes, name: str) -> dict[str, list[Row]]:
-    """The rows by table; of a table that is not read, an empty list if the file has rows of it."""
+    """The rows by table; a table that is not read has an empty list if the file has rows of it.
+
+    Raises InvalidInputError, naming file and line, for what is not an XER file, is cut short, or lacks a column.
+    """
     lines = [line.rstrip("\r") for line in decoded(data, name).split("\n")]
     if not lines[0].startswith("ERMHDR"):
         raise InvalidInputError(f"{name}:1", "is no XER file: its first line is not ERMHDR")

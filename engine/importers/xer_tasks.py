@@ -18,7 +18,7 @@ MILESTONES = {"TT_Mile", "TT_FinMile"}
 RESOURCE_DEPENDENT = "TT_Rsrc"
 NOT_STARTED, ACTIVE, COMPLETE = "TK_NotStart", "TK_Active", "TK_Complete"
 ABSURD_DAYS = 1000
-"""Working days from which on an original duration of ten times what is known of a task is taken for a mistake."""
+"""Working days above which an original duration is a mistake if it is more than ten times what is known of a task."""
 
 CONSTRAINTS = {
     "CS_MSO": Constraint("start on", "start"),
@@ -34,7 +34,11 @@ CONSTRAINTS = {
 
 
 class Tasks:
-    """`anchors` are the dates at which durations on other calendars are counted on the project's."""
+    """Turns the rows of the table TASK into tasks of the plan document.
+
+    `anchors` are, by task_id, the dates at which durations and lags on other calendars are counted on the project's;
+    tasks on a cycle of links, or after one, have none.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Tasks:
         self.anchors = {key: self._anchor(key, row) for key, row in rows.items() if key in self._passed}
 
     def documents(self, warnings: Warnings, reasons: Reasons) -> list[dict[str, Any]]:
+        """The tasks of the plan document, durations in working days; warns of what was dropped or assumed."""
         conversions = Conversions(self._time, warnings, reasons)
         frontier = self._frontier()
         found = [self._task(key, row, conversions, warnings, reasons, frontier) for key, row in self._rows.items()]
@@ -75,14 +80,14 @@ class Tasks:
 
     @staticmethod
     def _left(row: Row) -> float:
-        """Hours of work left: of a task that is not begun the remaining duration too, by which Primavera plans it."""
+        """Hours of work left: the remaining duration (Primavera plans tasks not begun by it too), else the original."""
         original = 0.0 if row.get("task_type") in MILESTONES else row.number("target_drtn_hr_cnt")
         if row.get("task_type") in MILESTONES or row.get("status_code") == COMPLETE:
             return 0.0
         return row.number("remain_drtn_hr_cnt", original)
 
     def _frontier(self) -> set[str]:
-        """The tasks that no unfinished task holds back to its own finish: the data date does, they are not begun."""
+        """The tasks not begun that wait for no unfinished task: the data date alone holds them back."""
         waiting = {key for key, row in self._rows.items() if row.get("status_code") in (NOT_STARTED, "")}
         running = {key for key, row in self._rows.items() if row.get("status_code") == ACTIVE}
         held = {
@@ -130,7 +135,7 @@ class Tasks:
         return task
 
     def _duration(self, key: str, row: Row, conversions: Conversions, warnings: Warnings, reasons: Reasons) -> float:
-        """Working days of the original duration; one that cannot be meant is capped at what is known of the task."""
+        """Working days of the original duration; a mistaken one (`ABSURD_DAYS`) is capped at the work done and left."""
         if row.get("task_type") in MILESTONES:
             return 0.0
         original, left = row.number("target_drtn_hr_cnt"), self._left(row)
@@ -154,7 +159,7 @@ class Tasks:
         resumes = row.instant("resume_date")
         if resumes is not None and goes_on is not None and resumes > goes_on and remaining:
             remaining = conversions.waits(task["id"], task["name"], remaining, goes_on, resumes)
-        if remaining > 0:  # nothing left, but not called done: keep it open
+        if remaining > 0:  # nothing left, but not called done: it stays open
             task["remainingDuration"] = remaining
         if row.get("complete_pct_type") == "CP_Phys" and 0 < row.number("phys_complete_pct") < 100:
             task["percentComplete"] = row.number("phys_complete_pct")
@@ -163,7 +168,7 @@ class Tasks:
         return self.anchors[key].start if key in self.anchors else None
 
     def _days(self, key: str, row: Row, hours: float, begin: datetime | None, conversions: Conversions) -> float:
-        """Working days of the project that so many hours on the task's own calendar take from `begin` on."""
+        """Working days of the project that `hours` of work on the task's own calendar take from `begin` on."""
         minutes = hours * 60
         ends = self._resource_end(row, hours, begin)
         if begin is not None and ends is not None and minutes > 0:
@@ -175,14 +180,17 @@ class Tasks:
         return conversions.days(self._ids[key], minutes, begin, time.after(begin, minutes), cause)
 
     def _resource_end(self, row: Row, hours: float, begin: datetime | None) -> datetime | None:
-        """When the work left ends of a task that works on its resources' calendars, which are not read."""
+        """When the work left of a task on its resources' calendars, which are not read, ends: the file's early finish.
+
+        None for other tasks, and where `hours` are not the work left.
+        """
         ends = row.instant("early_end_date")
         if row.get("task_type") != RESOURCE_DEPENDENT or ends is None or begin is None or ends <= begin:
             return None
         return ends if abs(hours - self._left(row)) * 60 < 1 else None
 
     def _release(self, task: dict[str, Any], row: Row, warnings: Warnings, reasons: Reasons) -> datetime | None:
-        """The instant before which the task does not start, by its constraints."""
+        """The instant (wall-clock) before which the task does not start by its constraints, None for none."""
         found: list[datetime] = []
         for kind_column, date_column in (("cstr_type", "cstr_date"), ("cstr_type2", "cstr_date2")):
             kind, at = row.get(kind_column), row.instant(date_column)

@@ -1,4 +1,4 @@
-"""The calendars of a Primavera export: which one becomes the project's, and what the others say."""
+"""The calendars of a Primavera export: the one that becomes the project's, and the working time of the others."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,10 +17,15 @@ from chainbell.engine.importers.xer_calendar import read_calendar_data
 from chainbell.engine.importers.xer_tables import Row
 
 EIGHT_HOURS = shift_list([(time(8), time(16))])
+"""The hours of a working day where the file has no project calendar."""
 
 
 class Weeks:
-    """`week` is the project's; `of` gives the working time of any calendar of the file by its id."""
+    """`week` is the project's calendar and `uid` its id; `of` gives the working time of any calendar by its id.
+
+    The project's is the calendar that most tasks use, which need not be the one that the file names for the project.
+    Raises InvalidInputError for a calendar that cannot be read.
+    """
 
     def __init__(self, rows: Iterable[Row], project: Row, tasks: Iterable[Row], warnings: Warnings) -> None:
         self._rows = {row.get("clndr_id"): row for row in rows}
@@ -43,7 +48,7 @@ class Weeks:
         self._times[self.uid] = self.week.time
 
     def of(self, uid: str) -> WorkingTime:
-        """The working time of a calendar; of one that the file does not hold, or that never works, the project's."""
+        """The working time of the calendar `uid`; the project's for one that is missing or has no working hours."""
         if uid not in self._times:
             row = self._rows.get(uid)
             week, exceptions = self._parts(row) if row is not None else ({}, {})
@@ -51,11 +56,12 @@ class Weeks:
         return self._times[uid]
 
     def name(self, uid: str) -> str:
+        """The name of a calendar, or its id where it has none."""
         row = self._rows.get(uid)
         return row.get("clndr_name") or uid if row is not None else uid
 
     def is_plain(self, time: WorkingTime) -> bool:
-        """Whether durations on this calendar are the engine's own, wherever they lie."""
+        """Whether this is the project's calendar and the engine has it exactly: durations then need no dates."""
         return time == self.week.time and self.week.is_exact
 
     @staticmethod
@@ -70,7 +76,11 @@ class Weeks:
 
 
 def lag_time(options: Iterable[Row], weeks: Weeks, before: str, after: str) -> WorkingTime:
-    """The calendar on which lags count: the predecessor's, unless the schedule options say otherwise."""
+    """The calendar on which a lag counts: the predecessor's, unless the schedule options choose another.
+
+    `before` and `after` are the ids of the two tasks' calendars. The option is sched_calendar_on_relationship_lag in
+    the table SCHEDOPTIONS.
+    """
     choice = next((row.get("sched_calendar_on_relationship_lag") for row in options), "")
     if choice == "rcal_24Hour":
         return AROUND_THE_CLOCK
