@@ -31,8 +31,15 @@ Row = dict[str, str]
 
 
 def is_ccpm(table: Table) -> bool:
-    """Whether a table has one of the columns by which a critical-chain scheduler's file is known (`MARKS`)."""
-    return bool(MARKS & {name.lower() for name in table.header})
+    """Whether a table has a column by which a critical-chain scheduler's file is known (`MARKS`).
+
+    Other tables have a column `type` too: alone it says nothing, unless a row is a buffer.
+    """
+    marks = MARKS & {name.lower() for name in table.header}
+    if marks <= {"type"}:
+        column = next((name for name in table.header if name.lower() == "type"), "")
+        return any(row.get(column).lower() in BUFFERS for row in table.rows if column)
+    return True
 
 
 def read_ccpm(table: Table) -> Imported:

@@ -14,7 +14,7 @@ def read_json(data: bytes, name: str) -> Any:
     NaN and infinities, which Python would read, are refused.
     """
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
+        return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"{name}:{error.lineno}:{error.colno}", f"is not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
@@ -31,6 +31,15 @@ def read_yaml(data: bytes, name: str) -> Any:
         raise InvalidInputError(place, f"is not YAML: {error.problem}") from None
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidInputError(name, f"is not YAML: {error}") from None
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands twice")
+    return found
 
 
 class _Loader(yaml.SafeLoader):

@@ -14,10 +14,10 @@ def summaries(rows: Mapping[str, Row], columns: Columns) -> dict[str, list[str]]
     above = _above(rows, columns)
     below: dict[str, list[str]] = {}
     parents = {one for line in above.values() for one in line}
+    said = {text for text, row in rows.items() if _cell(row, columns, "summary").lower() in YES}
     for text, line in above.items():
         for parent in line:
-            below.setdefault(parent, []).extend([] if text in parents else [text])
-    said = {text for text, row in rows.items() if _cell(row, columns, "summary").lower() in YES}
+            below.setdefault(parent, []).extend([] if text in parents or text in said else [text])
     return {**{text: [] for text in rows if text in said}, **below}
 
 

@@ -91,7 +91,7 @@ def test_a_change_that_cannot_be(change: Any, field: str) -> None:
     assert caught.value.field in field.split("|")
 
 
-@pytest.mark.parametrize("text", ['{"a": 1', '{"a": NaN}', "", "\xff", "[" * 100_000])
+@pytest.mark.parametrize("text", ['{"a": 1', '{"a": NaN}', '{"a": 1, "a": 2}', "", "\xff", "[" * 100_000])
 def test_json_that_is_not(text: str) -> None:
     with pytest.raises(InvalidInputError, match="is not JSON"):
         read_json(text.encode("latin-1"), "plan.json")

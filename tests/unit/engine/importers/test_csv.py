@@ -39,7 +39,7 @@ def test_a_schedule_brings_chains_buffers_and_the_hand_over_of_resources() -> No
         (b"id,duration\n,1\n", "s.csv:2: id", "is empty"),
         (b"id,duration\nA,long\n", "s.csv:2: duration", "'long' is not a duration"),
         (b'id,duration\n"A,1\n', "s.csv:2", "is not CSV"),
-        (b"id,type,duration\nA,phase,1\n", "s.csv:2: type", "neither a task nor a buffer"),
+        (b"id,type,duration,chain\nA,phase,1,f\n", "s.csv:2: type", "neither a task nor a buffer"),
         (b"id,id,duration\nA,B,1\n", "s.csv:1", "names the column id twice"),
         (b"id,chain,Chain,duration\nA,f,f,1\n", "s.csv:1", "names a column twice"),
         (b"id,chain,duration,predecessors\nA,f,1,\n", "s.csv:1", "'predecessors' holds links: name it predecessor_ids"),

@@ -285,3 +285,14 @@ def test_successors_that_are_named_lead_from_a_task_to_those_that_follow_it() ->
     choices = ["id=ID", "name=Name", "duration=Duration", "blocks=Successors"]
     links = planned_from(data, "t.csv", columns=choices).imported.document["links"]
     assert [(link["from"], link["to"]) for link in links] == [(1, 2)]
+
+
+def test_a_column_named_type_makes_no_critical_chain_file() -> None:
+    read = table("1,Login,3,Story", "2,Logout,2,Story", header="id,name,duration,type")
+    assert [task["duration"] for task in read.imported.document["tasks"]] == [3, 2]
+
+
+def test_a_summary_without_rows_below_it_holds_no_link() -> None:
+    header = "id,name,duration,outline level,summary,predecessors"
+    read = table("1,A,1,1,,", "2,B,1,2,yes,", "3,C,1,2,,", "4,D,1,1,,1", header=header)
+    assert [(link["from"], link["to"]) for link in read.imported.document["links"]] == [(3, 4)]
