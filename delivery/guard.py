@@ -3,14 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
 from yarl import URL
 
+from chainbell.delivery.networks import is_public
 from chainbell.rules.errors import FieldError
 
-_TRANSLATED = tuple(IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
-"""NAT64, local NAT64, 6to4 and Teredo: IPv6 addresses that lead to an IPv4 address that nobody has vetted."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RESERVED_HEADERS = frozenset(
     [
@@ -89,16 +88,6 @@ def check_addresses(addresses: Sequence[str], policy: GuardPolicy) -> None:
             raise RefusedEndpointError("url", f"{address!r} is not an address in its ordinary form") from None
         if not policy.allow_inside and not is_public(parsed):
             raise RefusedEndpointError("url", f"{address} is an inside address")
-
-
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address belongs to the public internet and hides no other address."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if address.is_site_local or any(address in network for network in _TRANSLATED):
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 def check_headers(headers: Mapping[str, str], prefix: str) -> None:
