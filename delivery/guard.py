@@ -11,6 +11,8 @@ from chainbell.delivery.networks import is_public
 from chainbell.rules.errors import FieldError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+LONGEST_HEADER = 8192
+"""Characters of a header's value, as most servers take them."""
 _RESERVED_HEADERS = frozenset(
     [
         "host",
@@ -97,5 +99,7 @@ def check_headers(headers: Mapping[str, str], prefix: str) -> None:
             raise RefusedEndpointError("headers", f"{name!r} is not a header name")
         if name.lower() in _RESERVED_HEADERS or name.lower().startswith(f"{prefix}-".lower()):
             raise RefusedEndpointError(f"headers.{name}", "this header is chainbell's own to set")
+        if len(value) > LONGEST_HEADER:
+            raise RefusedEndpointError(f"headers.{name}", f"is longer than {LONGEST_HEADER} characters")
         if any(ord(character) < 32 or ord(character) == 127 for character in value) or not value.isascii():
             raise RefusedEndpointError(f"headers.{name}", "control and non-ASCII characters are not allowed")

@@ -18,6 +18,11 @@ from chainbell.delivery.signature import HEADER_PREFIX, is_signed, is_standard_s
 from chainbell.rules import CATALOGUE, HostId, Rule
 from chainbell.rules.payload import MalformedPayloadError, unwire
 
+TOLERANCE = timedelta(minutes=5)
+"""How far a delivery's timestamp may lie from the receiver's clock, as Standard Webhooks recommends."""
+SHORTEST_SECRET = 8
+"""Bytes; a shorter secret is guessed."""
+
 
 class InvalidSignatureError(ValueError):
     """The body carries no signature made with the secret, or only one older or newer than the tolerance allows."""
@@ -49,15 +54,16 @@ def verify(
     secret: str,
     *,
     prefix: str = HEADER_PREFIX,
-    tolerance: timedelta | None = None,
+    tolerance: timedelta | None = TOLERANCE,
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """The envelope of a genuine delivery, as parsed JSON.
 
-    `body` is the raw bytes as received. With a `tolerance`, the Standard Webhooks signature is required, and its
-    timestamp must lie that near to `now` (the present, unless given), so an old recording cannot be replayed. A genuine
-    delivery can still come more than once: its `webhookId` is the same then. Raises InvalidSignatureError for a body
-    that is not genuine, MalformedDeliveryError for one that is not a JSON object.
+    `body` is the raw bytes as received. The Standard Webhooks signature is required, and its timestamp must lie within
+    the `tolerance` of `now` (the present, unless given), so that an old recording cannot be replayed; with None the hex
+    signature alone is enough, of whatever age. A genuine delivery can still come more than once: its `webhookId` is the
+    same then. Raises InvalidSignatureError for a body that is not genuine, whatever its headers hold, and
+    MalformedDeliveryError for one that is not a JSON object.
     """
     if tolerance is None:
         is_genuine = is_signed(headers, body, secret, prefix)
@@ -67,7 +73,7 @@ def verify(
         raise InvalidSignatureError("the signature does not match the body")
     try:
         envelope = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise MalformedDeliveryError("the body is not JSON") from None
     if not isinstance(envelope, dict):
         raise MalformedDeliveryError("the body is not a JSON object")
@@ -169,6 +175,9 @@ class Receiver:
 
     A message counts as seen once its handlers have returned. If one raises, the answer is 500 and the message comes
     again, so handlers must tolerate being called twice for one message.
+
+    A delivery older or newer than the `tolerance` by the `clock` is not genuine; None switches that off. Raises
+    ValueError for a secret of fewer than 8 bytes.
     """
 
     def __init__(
@@ -178,10 +187,14 @@ class Receiver:
         seen: Seen | None = None,
         rules: Sequence[Rule] = CATALOGUE,
         prefix: str = HEADER_PREFIX,
-        tolerance: timedelta | None = None,
+        tolerance: timedelta | None = TOLERANCE,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_error: Callable[[Delivery, Exception], None] = lambda delivery, error: None,
     ) -> None:
+        if len(secret.encode()) < SHORTEST_SECRET:
+            raise ValueError(f"secret: has {len(secret.encode())} bytes, at least {SHORTEST_SECRET} are needed")
         self._secret = secret
+        self._clock = clock
         self._seen: Seen = SeenInMemory() if seen is None else seen
         self._rules = rules
         self._prefix = prefix
@@ -207,7 +220,9 @@ class Receiver:
         401 for one that is not genuine, 400 for one that is not understood, and 500 for one that should be sent again.
         """
         try:
-            envelope = verify(headers, body, self._secret, prefix=self._prefix, tolerance=self._tolerance)
+            envelope = verify(
+                headers, body, self._secret, prefix=self._prefix, tolerance=self._tolerance, now=self._clock()
+            )
             delivery = parse(envelope, self._rules)
         except InvalidSignatureError as error:
             return Reply(401, str(error))

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 HEADER_PREFIX = "X-Exepron"
 _STANDARD_PREFIX = "whsec_"
+MOST_DIGITS = 12
+"""Digits of a timestamp in Unix seconds; longer ones are nobody's."""
 
 
 def hex_signature(secret: str, body: bytes) -> str:
@@ -22,7 +24,7 @@ def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes
     `timestamp` is Unix seconds. The key is the secret's bytes or, for a secret of the form `whsec_<base64>`, the
     decoded part.
     """
-    signed = f"{message_id}.{timestamp}.".encode() + body
+    signed = f"{message_id}.{timestamp}.".encode(errors="surrogatepass") + body
     return "v1," + base64.b64encode(hmac.new(_standard_key(secret), signed, hashlib.sha256).digest()).decode()
 
 
@@ -67,7 +69,7 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str, prefix: str 
     lowered = {name.lower(): value for name, value in headers.items()}
     expected = hex_signature(secret, body).encode()
     given = (lowered.get(f"{prefix}-Signature{suffix}".lower(), "") for suffix in ("", "-Previous"))
-    matches = [hmac.compare_digest(expected, signature.encode()) for signature in given]
+    matches = [hmac.compare_digest(expected, signature.encode(errors="surrogatepass")) for signature in given]
     return any(matches)
 
 
@@ -77,9 +79,11 @@ def is_standard_signed(
     """Whether a Standard Webhooks signature is this secret's and its timestamp within the tolerance of `now`."""
     lowered = {name.lower(): value for name, value in headers.items()}
     stamp = lowered.get("webhook-timestamp", "")
-    if not (stamp.isascii() and stamp.isdigit()) or abs(now.timestamp() - int(stamp)) > tolerance.total_seconds():
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= MOST_DIGITS):
+        return False
+    if abs(now.timestamp() - int(stamp)) > tolerance.total_seconds():
         return False
     expected = standard_signature(secret, lowered.get("webhook-id", ""), int(stamp), body).encode()
     given = lowered.get("webhook-signature", "").split()
-    matches = [hmac.compare_digest(expected, signature.encode()) for signature in given]
+    matches = [hmac.compare_digest(expected, signature.encode(errors="surrogatepass")) for signature in given]
     return any(matches)

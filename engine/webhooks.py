@@ -12,6 +12,7 @@ from chainbell.delivery import Dispatcher, check_headers, check_url, compose, me
 from chainbell.delivery.attempt import trusting
 from chainbell.engine.core import Core
 from chainbell.engine.errors import InvalidInputError, NotFoundError
+from chainbell.engine.logs import log
 from chainbell.rules import Event, FieldError, HostId
 from chainbell.storage import Attempt, DeliveryState, NewDelivery, Webhook, outbox, resending
 from chainbell.storage import webhooks as store
@@ -19,6 +20,8 @@ from chainbell.storage import webhooks as store
 OVERLAP = timedelta(hours=24)
 """How long the old secret signs beside the new one after a rotation."""
 LONGEST_OVERLAP = timedelta(days=30)
+SHORTEST_SECRET, WEAK_SECRET = 8, 16
+"""Bytes: shorter secrets are refused, and warned of."""
 RECOVERED_AT_ONCE = 500
 """Deliveries that are made due in one transaction."""
 
@@ -109,7 +112,7 @@ class Webhooks:
         if not isinstance(ca_certificates, Unchanged):
             changes["ca_certificates"] = ca_certificates
         current = self.get(account, webhook_id)
-        self._check(replace(current, **changes), "unchanged" if secret is None else secret)
+        self._check(replace(current, **changes), secret)
         columns = {field: list(value) if field == "events" else value for field, value in changes.items()}
         if secret is not None:
             columns |= {"secret": self._core.keys.seal(secret), "previous_secret": None, "previous_until": None}
@@ -215,7 +218,7 @@ class Webhooks:
     ) -> Attempt:
         """Delivers a test event at once, paused or not, and returns its attempt as the log keeps it."""
         webhook = self.get(account, webhook_id)
-        self._check(replace(webhook, events=(event,)), "unchanged")
+        self._check(replace(webhook, events=(event,)), None)
         now = self._core.now()
         test = Event(f"test-{uuid4()}", event, account, "test", "test", now, dict(data or {"test": True}), {})
         delivery = message_id(test.id, now, webhook.id)
@@ -235,7 +238,7 @@ class Webhooks:
             if not store.change_webhook(connection, webhook_id, columns):
                 raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
 
-    def _check(self, webhook: Webhook, secret: str) -> None:
+    def _check(self, webhook: Webhook, secret: str | None) -> None:
         known = self._core.event_names
         for number, event in enumerate(webhook.events):
             if event not in known:
@@ -244,8 +247,8 @@ class Webhooks:
             raise InvalidInputError("events", "name at least one event")
         if not webhook.name:
             raise InvalidInputError("name", "is empty")
-        if secret == "":
-            raise InvalidInputError("secret", "is empty")
+        if secret is not None:
+            _check_secret(webhook.id, secret)
         if webhook.body_format not in ("compact", "spaced"):
             raise InvalidInputError("bodyFormat", f"{webhook.body_format!r} is neither 'compact' nor 'spaced'")
         try:
@@ -255,3 +258,13 @@ class Webhooks:
                 trusting(webhook.ca_certificates)
         except FieldError as error:
             raise InvalidInputError(error.field, error.reason) from None
+
+
+def _check_secret(webhook_id: str, secret: str) -> None:
+    """Refuses a secret that is guessed, and warns of one that is weak."""
+    length = len(secret.encode())
+    if length < SHORTEST_SECRET:
+        raise InvalidInputError("secret", f"has {length} bytes, at least {SHORTEST_SECRET} are needed")
+    if length < WEAK_SECRET:
+        reason = f"the secret has {length} bytes; {WEAK_SECRET} or more are advised"
+        log.warning("chainbell.weak_secret", webhook_id=webhook_id, reason=reason)

@@ -40,7 +40,7 @@ def test_a_webhook_s_life(engine: Engine) -> None:
         assert (await call("PATCH", f"{hook}/resume"))[1]["isActive"] is True
         assert (await call("DELETE", hook))[0] == 204
         assert (await call("GET", hook))[0] == 404
-        status, given = await call("POST", f"{API}/webhooks", {**HOOK, "secret": "my own"})
+        status, given = await call("POST", f"{API}/webhooks", {**HOOK, "secret": "my own secret"})
         assert (status, "secret" in given) == (201, False)
 
     served(engine, work)
@@ -160,7 +160,7 @@ def failing_first(count: int, code: int = 500) -> Answer:
 def test_a_test_event_is_delivered_at_once_and_logged(engine: Engine) -> None:
     async def work(call: Caller, _other: Caller) -> None:
         with receiving(failing_first(1)) as receiver:
-            _, made = await call("POST", f"{API}/webhooks", {**HOOK, "url": receiver.url, "secret": "s3cret"})
+            _, made = await call("POST", f"{API}/webhooks", {**HOOK, "url": receiver.url, "secret": "s3cret-of-ours"})
             hook = f"{API}/webhooks/{made['id']}"
             await call("PATCH", f"{hook}/pause")
             example = {"event": "task.red", "data": {"taskId": 123, "taskName": "Test Task", "bufferConsumption": 95}}
@@ -172,7 +172,7 @@ def test_a_test_event_is_delivered_at_once_and_logged(engine: Engine) -> None:
                 "id", "webhookId", "event", "timestamp", "status", "httpStatus", "responseTime", "retries"
             ]  # fmt: skip
             got = receiver.requests[1]
-            assert is_signed(got.headers, got.body, "s3cret")
+            assert is_signed(got.headers, got.body, "s3cret-of-ours")
             assert json.loads(got.body)["data"] == example["data"]
             _, log = await call("GET", f"{hook}/logs?$top=1")
             assert log == {"value": [entry]}
@@ -214,18 +214,18 @@ def test_failed_deliveries_are_sent_again_one_by_one_or_since_an_instant(engine:
 def test_both_secrets_sign_while_one_is_rotated_out(engine: Engine) -> None:
     async def work(call: Caller, _other: Caller) -> None:
         with receiving() as receiver:
-            _, made = await call("POST", f"{API}/webhooks", {**HOOK, "url": receiver.url, "secret": "old"})
+            _, made = await call("POST", f"{API}/webhooks", {**HOOK, "url": receiver.url, "secret": "the old secret"})
             hook = f"{API}/webhooks/{made['id']}"
             _, rotated = await call("POST", f"{hook}/rotate-secret")
             assert (len(rotated["secret"]) >= 32, rotated["overlapHours"]) == (True, 24)
             await call("POST", f"{hook}/test", {"event": "task.red"})
-            await call("POST", f"{hook}/rotate-secret", {"secret": "newest", "overlapHours": 0})
+            await call("POST", f"{hook}/rotate-secret", {"secret": "the newest secret", "overlapHours": 0})
             await call("POST", f"{hook}/test", {"event": "task.red"})
             both, one = receiver.requests
-            assert is_signed(both.headers, both.body, "old")
+            assert is_signed(both.headers, both.body, "the old secret")
             assert is_signed(both.headers, both.body, rotated["secret"])
             assert both.headers["webhook-signature"].count("v1,") == 2
-            assert is_signed(one.headers, one.body, "newest")
+            assert is_signed(one.headers, one.body, "the newest secret")
             assert not is_signed(one.headers, one.body, rotated["secret"])
 
     served(engine, work)

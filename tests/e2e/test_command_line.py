@@ -41,14 +41,14 @@ START = {"kind": "project.update", "projectId": 1, "status": "Active", "at": AT}
 
 def test_from_a_change_to_a_signed_webhook(database: Path, tmp_path: Path) -> None:
     listener = subprocess.Popen(
-        [CHAINBELL, "listen", "--port", "0", "--secret", "s3cret", "--json"],
+        [CHAINBELL, "listen", "--port", "0", "--secret", "s3cret-of-ours", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
     )  # fmt: skip
     assert listener.stderr is not None
     url = listener.stderr.readline().split()[-1]
     try:
         added = chainbell(
-            "webhooks", "add", url, "--account", "7", "--secret", "s3cret", "--event", "task.red", "--event",
+            "webhooks", "add", url, "--account", "7", "--secret", "s3cret-of-ours", "--event", "task.red", "--event",
             "project.early_warning", "--json", database=database,
         )  # fmt: skip
         webhook = lines(added.stdout)[0]

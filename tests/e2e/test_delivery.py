@@ -46,7 +46,7 @@ def drain(engine: Engine, settings: DeliverySettings | None = None) -> int:
 
 def register(engine: Engine, url: str, **options: object) -> str:
     """Registers a webhook and queues one event for it."""
-    webhook, _ = engine.webhooks.add(7, url, secret="s3cret", **options)  # type: ignore[arg-type]
+    webhook, _ = engine.webhooks.add(7, url, secret="s3cret-of-ours", **options)  # type: ignore[arg-type]
     engine.load(line_plan(), at=MONDAY)
     return webhook.id
 
@@ -66,7 +66,7 @@ def test_retries_follow_the_reference_s_table_with_the_same_message_id(engine: E
     assert [body["metadata"]["retryCount"] for body in bodies] == [0, 1, 2, 3, 4, 5]
     assert len({body["webhookId"] for body in bodies}) == 1
     for request in receiver.requests:
-        assert is_signed(request.headers, request.body, "s3cret")
+        assert is_signed(request.headers, request.body, "s3cret-of-ours")
         assert request.headers["X-Custom-Header"] == "value"
         assert request.headers["webhook-id"] == bodies[0]["webhookId"]
     log = engine.webhooks.log(7, webhook_id)

@@ -47,7 +47,7 @@ def answer(handler: BaseHTTPRequestHandler, number: int) -> None:
 def queue(engine: Engine, url: str, count: int, series: str) -> None:
     """Deliveries that are due, over three webhooks at one receiver."""
     while len(engine.webhooks.list(7)) < 3:
-        engine.webhooks.add(7, url, secret="s3cret")
+        engine.webhooks.add(7, url, secret="s3cret-of-ours")
     hooks = engine.webhooks.list(7)
     made = []
     for number in range(count):

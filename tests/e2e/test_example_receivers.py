@@ -25,7 +25,7 @@ from tests.e2e.receiver import receiving
 from tests.e2e.waiting import listens, until
 from tests.plans import MONDAY, line_plan, task_update
 
-SECRET = "s3cret"
+SECRET = "s3cret-of-ours"
 BY = {"id": 5, "name": "Jane <b>Doe</b>"}
 
 
@@ -190,7 +190,7 @@ def test_what_is_answered_first_is_worked_on_once_even_by_the_next_process(proje
 def test_what_is_not_genuine_is_refused(name: str, project: Engine, tmp_path: Path) -> None:
     settings = {"SLACK_WEBHOOK_URL": "http://127.0.0.1:9/", "MAIL_TO": "team@example.com"}
     with example(name, tmp_path, **settings) as url:
-        project.webhooks.add(7, url, events=["project.status_changed"], secret="another")
+        project.webhooks.add(7, url, events=["project.status_changed"], secret="another secret")
         start(project)
         drain(project)
     assert statuses(project) == [401]

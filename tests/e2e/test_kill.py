@@ -75,7 +75,7 @@ def test_apply_killed_at_random_moments(tmp_path: Path) -> None:
     stream = change_stream(CHANGES)
     with receiving() as receiver:
         with open_engine(database) as engine:
-            engine.webhooks.add(7, receiver.url, events=["task.red", "project.early_warning"], secret="s3cret")
+            engine.webhooks.add(7, receiver.url, events=["task.red", "project.early_warning"], secret="s3cret-of-ours")
             engine.load(line_plan(), at=MONDAY)
         acknowledged: dict[str, str] = {}
         sent = 0
@@ -132,7 +132,7 @@ def test_dispatch_killed_at_random_moments(tmp_path: Path) -> None:
     database, source = tmp_path / "k.db", random.Random(20250304)
     with receiving() as receiver:
         with open_engine(database) as engine:
-            engine.webhooks.add(7, receiver.url, secret="s3cret")
+            engine.webhooks.add(7, receiver.url, secret="s3cret-of-ours")
             engine.load(line_plan(), at=MONDAY)
         for kill in range(KILLS):
             with open_engine(database) as engine:
@@ -158,6 +158,6 @@ def test_dispatch_killed_at_random_moments(tmp_path: Path) -> None:
         got = [json.loads(request.body) for request in receiver.requests]
         assert {body["webhookId"] for body in got} == set(deliveries), "nothing lost, nothing invented"
         for request, body in zip(receiver.requests, got, strict=True):
-            assert is_signed(request.headers, request.body, "s3cret")
+            assert is_signed(request.headers, request.body, "s3cret-of-ours")
             kept = json.loads(deliveries[body["webhookId"]]["body"])
             assert body | {"metadata": kept["metadata"]} == kept

@@ -27,13 +27,13 @@ def test_from_a_registration_to_a_delivery(tmp_path: Path) -> None:
     database = tmp_path / "c.db"
     token = chainbell("token", "create", "--account", "7", database=database).stdout.strip()
     with receiving() as receiver, serving(database) as base:
-        hook = {"name": "h", "url": receiver.url, "events": ["project.started"], "secret": "s3cret"}
+        hook = {"name": "h", "url": receiver.url, "events": ["project.started"], "secret": "s3cret-of-ours"}
         assert call(f"{base}/api/v1/webhooks", token, "POST", hook)[0] == 201
         assert call(f"{base}/api/v1/projects/1", token, "PUT", line_plan(status="Planning"))[0] == 200
         change = {"kind": "project.update", "projectId": 1, "status": "Active", "at": MONDAY.isoformat()}
         assert call(f"{base}/api/v1/changes", token, "POST", change)[0] == 200
         got = until(lambda: receiver.requests)[0]
-        assert is_signed(got.headers, got.body, "s3cret")
+        assert is_signed(got.headers, got.body, "s3cret-of-ours")
         assert json.loads(got.body)["event"] == "project.started"
         assert call(f"{base}/readyz", "", "GET")[0] == 200
         assert chainbell("token", "revoke", "--account", "7", database=database).stdout == "1 tokens revoked\n"

@@ -23,6 +23,7 @@ from chainbell.rules import Event
 from chainbell.rules.events.task_red import TaskRed
 
 NOW = datetime(2025, 3, 3, 9, tzinfo=UTC)
+SECRET = "a secret of ours"
 DATA: dict[str, Any] = {
     "taskId": 234,
     "taskName": "Backend",
@@ -40,12 +41,12 @@ DATA: dict[str, Any] = {
 def message(data: dict[str, Any] = DATA, event: str = "task.red", event_id: str = "e") -> tuple[dict[str, str], bytes]:
     body = compose(Event(event_id, event, 1, 1, 1, NOW, data, {}), "wh")
     names = {"message_id": json.loads(body)["webhookId"], "subscription_id": "wh", "event": event}
-    return signed_headers(["s3cret"], timestamp=int(NOW.timestamp()), body=body, **names), body
+    return signed_headers([SECRET], timestamp=int(NOW.timestamp()), body=body, **names), body
 
 
 def test_a_delivery_is_its_event_s_payload_class() -> None:
     headers, body = message()
-    delivery = parse(verify(headers, body, "s3cret"))
+    delivery = parse(verify(headers, body, SECRET, tolerance=None))
     assert (delivery.event, delivery.account_id, delivery.retry_count, delivery.timestamp) == ("task.red", 1, 0, NOW)
     assert delivery.data == TaskRed(
         task_id=234,
@@ -61,11 +62,39 @@ def test_a_delivery_is_its_event_s_payload_class() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {},
+        {"webhook-timestamp": "9" * 5000},
+        {"webhook-timestamp": "\udcff", "webhook-id": "\udcff", "webhook-signature": "v1,\udcff"},
+        {"X-Exepron-Signature": "\udcff\udcfe"},
+        {"webhook-id": "a", "webhook-timestamp": "1", "webhook-signature": "v1," + "x" * 100_000},
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 100_000, b"\x00" * 10])
+def test_whatever_comes_unsigned_is_answered_401(hostile: dict[str, str], body: bytes) -> None:
+    assert Receiver(SECRET, clock=lambda: NOW).receive(hostile, body).status == 401
+    assert Receiver(SECRET, tolerance=None).receive(hostile, body).status == 401
+
+
+def test_an_old_recording_is_not_genuine_unless_the_tolerance_is_switched_off() -> None:
+    later = NOW + timedelta(minutes=6)
+    assert Receiver(SECRET, clock=lambda: later).receive(*message()).status == 401
+    assert Receiver(SECRET, clock=lambda: later, tolerance=None).receive(*message()).status == 200
+
+
+@pytest.mark.parametrize("secret", ["", "short", "1234567"])
+def test_a_secret_that_is_guessed_is_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match="at least 8"):
+        Receiver(secret)
+
+
 def test_what_is_unknown_stays_as_it_came() -> None:
     headers, body = message({"anything": [1]}, "buffer.exhausted")
-    assert parse(verify(headers, body, "s3cret")).data == {"anything": [1]}
+    assert parse(verify(headers, body, SECRET, tolerance=None)).data == {"anything": [1]}
     headers, body = message({**DATA, "added": "by a newer sender"})
-    assert isinstance(parse(verify(headers, body, "s3cret")).data, TaskRed)
+    assert isinstance(parse(verify(headers, body, SECRET, tolerance=None)).data, TaskRed)
 
 
 @pytest.mark.parametrize(
@@ -81,23 +110,23 @@ def test_what_is_unknown_stays_as_it_came() -> None:
 def test_a_payload_that_is_not_whole_names_the_field(change: dict[str, Any], field: str) -> None:
     headers, body = message({**DATA, **change})
     with pytest.raises(MalformedDeliveryError, match=field):
-        parse(verify(headers, body, "s3cret"))
+        parse(verify(headers, body, SECRET, tolerance=None))
 
 
 def test_the_tolerance_asks_for_the_timestamped_signature() -> None:
     headers, body = message()
     tolerance = timedelta(minutes=5)
     for minutes in (-5, 0, 5):
-        verify(headers, body, "s3cret", tolerance=tolerance, now=NOW + timedelta(minutes=minutes))
+        verify(headers, body, SECRET, tolerance=tolerance, now=NOW + timedelta(minutes=minutes))
     for late in (timedelta(minutes=-6), timedelta(minutes=6)):
         with pytest.raises(InvalidSignatureError):
-            verify(headers, body, "s3cret", tolerance=tolerance, now=NOW + late)
+            verify(headers, body, SECRET, tolerance=tolerance, now=NOW + late)
     newer = {**headers, "webhook-timestamp": str(int(NOW.timestamp()) + 3600)}
     with pytest.raises(InvalidSignatureError):  # the timestamp is signed
-        verify(newer, body, "s3cret", tolerance=tolerance, now=NOW + timedelta(hours=1))
+        verify(newer, body, SECRET, tolerance=tolerance, now=NOW + timedelta(hours=1))
     without = {name: value for name, value in headers.items() if name != "webhook-signature"}
     with pytest.raises(InvalidSignatureError):
-        verify(without, body, "s3cret", tolerance=tolerance, now=NOW)
+        verify(without, body, SECRET, tolerance=tolerance, now=NOW)
 
 
 @pytest.mark.parametrize("kind", [SeenInMemory, SeenInFile])
@@ -105,7 +134,7 @@ def test_a_duplicate_is_answered_and_not_handled(kind: type[Any], tmp_path: Path
     seen: Seen = SeenInMemory() if kind is SeenInMemory else SeenInFile(tmp_path / "seen.db")
     handled: list[Delivery] = []
     for _ in range(2):  # in the file also after a restart
-        receiver = Receiver("s3cret", seen=seen)
+        receiver = Receiver(SECRET, clock=lambda: NOW, seen=seen)
         receiver.on("task.red")(handled.append)
         assert receiver.receive(*message()).status == 200
     assert len(handled) == 1
@@ -125,7 +154,7 @@ def test_memory_is_bounded() -> None:
 def test_what_a_handler_could_not_handle_is_wanted_again() -> None:
     failures = [ValueError("not now")]
     handled, errors = [], []
-    receiver = Receiver("s3cret", on_error=lambda delivery, error: errors.append((delivery.id, error)))
+    receiver = Receiver(SECRET, clock=lambda: NOW, on_error=lambda delivery, error: errors.append((delivery.id, error)))
 
     @receiver.on()
     def handle(delivery: Delivery) -> None:
@@ -139,7 +168,7 @@ def test_what_a_handler_could_not_handle_is_wanted_again() -> None:
 
 
 def test_each_refusal_has_its_status() -> None:
-    receiver = Receiver("s3cret")
+    receiver = Receiver(SECRET, clock=lambda: NOW)
     headers, body = message()
     assert receiver.receive(headers, body + b" ").status == 401
     assert receiver.receive({}, body).status == 401

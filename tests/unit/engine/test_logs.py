@@ -11,7 +11,7 @@ from chainbell.engine.logs import configure_logging, log, only_known_fields
 
 
 def test_a_field_that_nobody_has_thought_about_is_redacted() -> None:
-    line = {"event": "chainbell.delivery_attempted", "delivery_id": "wh_1", "secret": "s3cret", "body": b"{}"}
+    line = {"event": "chainbell.delivery_attempted", "delivery_id": "wh_1", "secret": "s3cret-of-ours", "body": b"{}"}
     assert only_known_fields(None, "info", line) == {
         "event": "chainbell.delivery_attempted",
         "delivery_id": "wh_1",
@@ -38,7 +38,7 @@ def test_a_host_s_own_logging_gets_the_lines_with_their_fields(caplog: pytest.Lo
     logger.handlers, logger.propagate = [logging.NullHandler()], True
     try:
         with caplog.at_level(logging.INFO, "chainbell"):
-            log.info("chainbell.expired", rows=3, secret="s3cret")
+            log.info("chainbell.expired", rows=3, secret="s3cret-of-ours")
     finally:
         logger.handlers, logger.propagate = kept[:2]
         logger.setLevel(kept[2])
