@@ -1,6 +1,6 @@
-"""The front door: `Engine` takes state changes in and gives events, signals and deliveries out.
+"""The public interface: `Engine` takes state changes and produces events, signals and deliveries.
 
-Names are brought in when they are first asked for, so that `chainbell --help` does not load a database's driver.
+Names are imported when they are first used, so that `chainbell --help` does not load a database driver.
 """
 
 from importlib import import_module

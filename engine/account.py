@@ -1,4 +1,4 @@
-"""The engine as one account sees it: what HTTP and hosts of many tenants use."""
+"""The engine as one account sees it, for the HTTP API and for hosts with many tenants."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 class AccountView:
-    """`engine.for_account(id)`: nothing of any other account can be read or changed through it."""
+    """`engine.for_account(id)`: gives access to one account and to no other."""
 
     def __init__(self, account: HostId, changes: Changes, reading: Reading, webhooks: Webhooks) -> None:
         self.account = checked_id(account, "account")
@@ -31,14 +31,14 @@ class AccountView:
         self._reading = reading
 
     def load(self, plan: PlanDocument | Document, *, at: date | None = None) -> list[Event]:
-        """Loads or re-plans a project; the plan may leave its account out."""
+        """Loads or re-plans a project; the plan may omit its account."""
         given = plan if isinstance(plan, PlanDocument) else read_plan(self._with_account(plan, "accountId"))
         if given.account_id != self.account:
             raise InvalidInputError("accountId", "is not this account")
         return self._changes.load(given, at=at)
 
     def apply_all(self, changes: Iterable[GivenChange]) -> list[Event]:
-        """Applies several changes in one transaction: all of them, or none and the first one's error."""
+        """Applies several changes in one transaction, all or none; raises the error of the first that is refused."""
         return self._changes.apply_all([self._own(change) for change in changes])
 
     def apply(self, change: GivenChange) -> list[Event]:
@@ -46,33 +46,33 @@ class AccountView:
         return self.apply_all([change])
 
     def preview(self, change: GivenChange) -> list[Event]:
-        """What the change would fire; nothing is kept."""
+        """The events that the change would fire; nothing is stored."""
         return self._changes.preview(self._own(change))
 
     def events(
         self, project: HostId | None = None, *, name: str | None = None, limit: int | None = None
     ) -> list[Event]:
-        """Kept events, oldest first; with a limit the newest of them."""
+        """Stored events, oldest first; with a limit, only the newest."""
         return self._reading.events(project, account=self.account, name=name, limit=limit)
 
     def event(self, event_id: str) -> Event:
-        """One kept event with its `why`; raises NotFoundError if this account has none of this id."""
+        """One stored event with its `why`; raises NotFoundError if this account has no event with this id."""
         return self._reading.event(event_id, account=self.account)
 
     def status(self, project: HostId, *, as_of: date | None = None) -> ProjectReport:
-        """The state of a project at `as_of`; by default at its last evaluation."""
+        """The state of a project at `as_of`, by default at its last evaluation."""
         return self._reading.status(project, account=self.account, as_of=as_of)
 
     def baselines(self, project: HostId) -> list[Baseline]:
-        """Every baseline of a project, the first one first."""
+        """Every baseline of a project, oldest first."""
         return self._reading.baselines(project, account=self.account)
 
     def last_baseline(self, project: HostId) -> Baseline:
-        """The baseline that a project follows, with what it changed."""
+        """The current baseline of a project, with what it changed."""
         return self._reading.last_baseline(project, account=self.account)
 
     def _own(self, change: GivenChange) -> Change:
-        """The change as this account's; raises InvalidInputError for one that names another."""
+        """The change with this account filled in; raises InvalidInputError if it names another account."""
         if isinstance(change, dict):
             change = self._with_account(cast("Document", change), "accountId")
             if isinstance(change.get("plan"), dict):
@@ -94,7 +94,7 @@ class AccountView:
 def _of_account(
     method: Callable[Concatenate[Webhooks, HostId, P], R],
 ) -> Callable[Concatenate["AccountWebhooks", P], R]:
-    """The method of `Webhooks` without its account."""
+    """The method of `Webhooks` without its account argument."""
 
     @wraps(method)
     def of_account(self: "AccountWebhooks", /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -107,7 +107,7 @@ def _of_account(
 
 
 class AccountWebhooks:
-    """The webhooks of one account: the methods of `Webhooks` without the account."""
+    """The webhooks of one account: the methods of `Webhooks` without the account argument."""
 
     def __init__(self, account: HostId, webhooks: Webhooks) -> None:
         self._account = account

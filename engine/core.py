@@ -1,4 +1,4 @@
-"""What every part of the engine stands on: database, keys, rules, clock, signals, metrics."""
+"""What every part of the engine uses: database, keys, rules, clock, signals, metrics."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,10 +22,10 @@ LONGEST_EVENT_NAME = 64
 
 
 class Signals:
-    """blinker's signals of one engine, sent by it after commit; one that fails is logged and stops nobody.
+    """The blinker signals of one engine, sent after commit; a failing subscriber is logged and stops no other.
 
-    `sender` is what handlers get first: the engine. `enqueued` is sent after a commit that may have left deliveries
-    due, `deactivated` when a webhook is switched off, with `webhook_id` and `reason`.
+    `sender`, the engine, is the first argument of every handler. `enqueued` is sent after a commit that may have made
+    deliveries due; `deactivated` is sent with `webhook_id` and `reason` when a webhook is deactivated.
     """
 
     def __init__(self, event_names: Iterable[str]) -> None:
@@ -36,21 +36,21 @@ class Signals:
         self.deactivated = Signal()
 
     def of_event(self, name: str) -> Signal:
-        """The signal of one event name, sent with `event`; raises InvalidInputError for an unknown name."""
+        """The signal of one event name, sent with `event`; raises InvalidInputError if the name is unknown."""
         if name not in self._names:
             raise InvalidInputError("event", f"{name!r} is none of {', '.join(self._names)}")
         return self._signals.signal(name)
 
     def fired(self, event: Event) -> None:
-        """Tells the subscribers of an event that it has been committed."""
+        """Tells the subscribers of an event name that this event has been committed."""
         self._send(self._signals.signal(event.name), event.name, event=event)
 
     def have_enqueued(self) -> None:
-        """Tells that deliveries may be due."""
+        """Tells subscribers that deliveries may be due."""
         self._send(self.enqueued, "enqueued")
 
     def have_deactivated(self, webhook_id: str, reason: str) -> None:
-        """Tells that a webhook has been switched off, and why."""
+        """Tells subscribers that a webhook has been deactivated, and why."""
         self._send(self.deactivated, "deactivated", webhook_id=webhook_id, reason=reason)
 
     def _send(self, signal: Signal, name: str, **fields: Any) -> None:
@@ -63,7 +63,7 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """An open database with the keys to its secrets, the rules, a clock, and who is told of what happens."""
+    """An open database with the keys to its secrets, the rules, a clock, the signals and the metrics."""
 
     database: Database
     keys: KeyRing
@@ -75,7 +75,7 @@ class Core:
     snapshots: Snapshots = field(default_factory=Snapshots)
 
     def now(self) -> datetime:
-        """The present, by the clock that was given."""
+        """The current instant, according to the engine's clock."""
         return self.clock()
 
     @property
@@ -84,7 +84,7 @@ class Core:
         return tuple(rule.event for rule in self.rules)
 
     def announce(self, fired: Sequence[Event]) -> None:
-        """Tells log, metrics and subscribers of events that have been committed."""
+        """Reports committed events to the log, the metrics and the subscribers."""
         for event in fired:
             log_event(event)
             self.metrics.event_fired(event)
@@ -101,7 +101,7 @@ def open_core(
     clock: Clock = system_clock,
     rules: Sequence[Rule] = CATALOGUE,
 ) -> Core:
-    """Opens the database, makes its tables if it is empty; raises InvalidInputError for what cannot be used."""
+    """Opens the database and creates its tables if it is empty; raises InvalidInputError if an argument is unusable."""
     checked = _checked(rules)
     try:
         given = KeyRing(list(keys)) if keys else None
@@ -143,7 +143,7 @@ def _checked(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 
 def _key_file(database: Database) -> KeyRing:
-    """The key beside a SQLite file, made with it; a database in memory has a key of its own."""
+    """The key file beside a SQLite file, created with it; a database in memory gets its own key."""
     path = database.url.database
     if path in (None, "", ":memory:"):
         return KeyRing([generate_key()])

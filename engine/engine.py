@@ -1,4 +1,4 @@
-"""The front door, put together from its parts."""
+"""`Engine`, composed of its parts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
@@ -29,10 +29,10 @@ from chainbell.storage import Database, Settlement
 class Engine:
     """A chainbell database with its rules; `webhooks`, `tokens` and `portfolio` are its parts.
 
-    `database_url` is SQLAlchemy's (`sqlite:///chainbell.db`, `postgresql://...`). `keys` seal webhook secrets; without
-    them a SQLite file gets a key file beside it. `clock` says what time it is for deliveries and for changes that do
-    not; a change may not lie more than a day ahead of it. `rules` are the events that may fire, in their order: the ten
-    of `CATALOGUE` and any of the host's own. Raises InvalidInputError for a URL, keys or rules that cannot be used.
+    `database_url` is an SQLAlchemy URL (`sqlite:///chainbell.db`, `postgresql://...`). `keys` encrypt webhook secrets;
+    without them, a SQLite file gets a key file beside it. `clock` gives the time of deliveries and of changes without
+    `at`; a change more than a day ahead of it is refused. `rules` decide which events may fire, in this order: the ten
+    of `CATALOGUE` and any of the host's own. Raises InvalidInputError if the URL, keys or rules are unusable.
     """
 
     def __init__(
@@ -55,41 +55,42 @@ class Engine:
     # --- changes in -------------------------------------------------------------------------------------------------
 
     def load(self, plan: PlanDocument | Document, *, at: date | None = None) -> list[Event]:
-        """Loads or re-plans a project, as planned at an instant or at the opening of a date; by default now.
+        """Loads or re-plans a project as of an instant or of the opening of a date; by default now.
 
-        A plan equal to the current baseline's changes nothing.
+        A plan equal to that of the current baseline changes nothing.
         """
         return self._changes.load(plan, at=at)
 
     def apply(self, change: GivenChange, *, session: Session | Connection | None = None) -> list[Event]:
-        """Applies one change durably and returns its events; with a `changeId` seen before, those it brought then.
+        """Applies one change durably and returns its events; for a known `changeId`, the events that it fired then.
 
-        With a `session` (or a connection) the change joins the host's transaction: nothing is committed here, a
-        rollback of the host takes state, events and deliveries along, and signals wait for the session's commit.
+        With a `session` (or a connection), the change joins the host's transaction. Nothing is committed here, and a
+        rollback by the host also undoes state, events and deliveries. Signals wait for the session's commit; a
+        connection sends none.
 
-        Raises InvalidInputError (and StaleChange) naming field and reason, EvaluationError where the rules fail,
-        ConflictError when other writers keep winning, StorageError; nothing of the change is then written.
+        Raises InvalidInputError (or StaleChange) with field and reason, EvaluationError if the rules fail,
+        ConflictError if other writers keep coming first, or StorageError. Then nothing of the change is written.
         """
         return self._changes.apply_all([change], session=session)
 
     def apply_all(self, changes: Iterable[GivenChange], *, session: Session | Connection | None = None) -> list[Event]:
-        """Applies several changes in one transaction: all of them, or none and the first one's error."""
+        """Applies several changes in one transaction, all or none; raises the error of the first that is refused."""
         return self._changes.apply_all(changes, session=session)
 
     def apply_each(self, changes: Iterable[GivenChange]) -> list[Outcome]:
-        """Applies several changes in one transaction, each by itself: one that is refused keeps none of the others."""
+        """Applies several changes in one transaction, each by itself: a refused one does not affect the others."""
         return self._changes.apply_each(changes)
 
     def preview(self, change: GivenChange) -> list[Event]:
-        """What the change would fire; nothing is kept. The future may be asked about, too."""
+        """The events that the change would fire; nothing is stored. The change may lie in the future."""
         return self._changes.preview(change)
 
     def watch(self, sessions: Any) -> None:
-        """Applies what a host edits on chainbell's own rows through these ORM sessions, in the same flush.
+        """Applies the host's edits of chainbell's own rows through these ORM sessions as changes, in the same flush.
 
-        `sessions` is a Session class, a sessionmaker or one session. `TaskRow.status`, `.remaining` and `.percent`,
-        `ProjectRow.status` and `MilestoneRow.achieved_at` may be edited; InvalidInputError from the flush refuses the
-        rest. `session.info["chainbell_by"]` may name the person.
+        `sessions` is a Session class, a sessionmaker or one session. A host may edit `TaskRow.status`, `.remaining` and
+        `.percent`, `ProjectRow.status` and `MilestoneRow.achieved_at`; for any other edit, the flush raises
+        InvalidInputError. `session.info["chainbell_by"]` may name the person.
         """
         self._changes.watch(sessions)
 
@@ -104,12 +105,12 @@ class Engine:
         dry_run: bool = False,
         on_chunk: Callable[[ChunkReport], None] = lambda report: None,
     ) -> BatchReport:
-        """Lets time pass for all Active projects, or those named: as of now, of an instant, or of a date.
+        """Re-evaluates all Active projects, or those named, as of an instant or a date; by default now.
 
-        A date is each project's opening on that day, in its own time zone. An instant more than a day ahead of the
-        clock is a dry run: what would fire is told, nothing is kept. `workers` are processes on this machine, `dask`
-        is the address of a cluster (PostgreSQL only). Projects already evaluated at that instant are left out, so a
-        second run adds nothing. `on_chunk` hears of each chunk written.
+        A date means the opening of that day in each project's own time zone. An instant more than a day ahead of the
+        clock makes it a dry run, which reports what would fire and stores nothing. `workers` is the number of processes
+        on this machine; `dask` is the address of a cluster (PostgreSQL only). Projects already evaluated at that
+        instant are skipped, so a second run adds nothing. `on_chunk` is called with the report of each chunk.
 
         Raises InvalidInputError naming the argument.
         """
@@ -133,26 +134,26 @@ class Engine:
         name: str | None = None,
         limit: int | None = None,
     ) -> list[Event]:
-        """Kept events, oldest first; with a limit the newest of them."""
+        """Stored events, oldest first; with a limit, only the newest."""
         return self._reading.events(project, account=account, name=name, limit=limit)
 
     def event(self, event_id: str) -> Event:
-        """One kept event with its `why`; raises NotFoundError if there is none of this id."""
+        """One stored event with its `why`; raises NotFoundError if there is no event with this id."""
         return self._reading.event(event_id)
 
     def status(self, project: HostId, *, account: HostId | None = None, as_of: date | None = None) -> ProjectReport:
         """The state of a project at an instant, or at the opening of a date in its own time zone.
 
-        By default at its last evaluation, before any at its start.
+        The default is its last evaluation or, before the first, the project's start.
         """
         return self._reading.status(project, account=account, as_of=as_of)
 
     def baselines(self, project: HostId, *, account: HostId | None = None) -> list[Baseline]:
-        """Every baseline of a project, the first one first, each as it was planned and with what it changed."""
+        """Every baseline of a project, oldest first, each as it was planned and with what it changed."""
         return self._reading.baselines(project, account=account)
 
     def for_account(self, account: HostId) -> AccountView:
-        """The engine as one account sees it: nothing of any other can be read or changed through it."""
+        """The engine as one account sees it, with access to no other account."""
         return AccountView(account, self._changes, self._reading, self.webhooks)
 
     # --- running ----------------------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ class Engine:
         return self.core.database
 
     def now(self) -> datetime:
-        """The present, by the engine's clock."""
+        """The current instant, according to the engine's clock."""
         return self.core.now()
 
     def signal(self, event_name: str) -> Signal:
@@ -172,16 +173,16 @@ class Engine:
 
     @property
     def enqueued(self) -> Signal:
-        """Sent after a commit that may have left deliveries due, as `handler(engine)`."""
+        """Sent after a commit that may have made deliveries due, as `handler(engine)`."""
         return self.core.signals.enqueued
 
     @property
     def deactivated(self) -> Signal:
-        """Sent when a webhook is switched off, as `handler(engine, webhook_id=..., reason=...)`."""
+        """Sent when a webhook is deactivated, as `handler(engine, webhook_id=..., reason=...)`."""
         return self.core.signals.deactivated
 
     def dispatcher(self, settings: DeliverySettings | None = None) -> Dispatcher:
-        """A dispatcher for this database; make it inside a running event loop."""
+        """A dispatcher for this database; call this inside a running event loop."""
         core = self.core
         dispatcher = Dispatcher(
             core.database,

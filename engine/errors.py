@@ -1,14 +1,14 @@
-"""What can go wrong; nothing is kept of what was refused.
+"""What can go wrong; nothing of a refused change is stored.
 
     ChainbellError
-    ├── InvalidInputError        input that cannot be taken: `field` and `reason`
-    │   ├── NotFoundError        there is no such thing, or it belongs to another account
-    │   └── StaleChange          a change older than what is known of its subject
-    ├── EvaluationError          a project cannot be read, or the rules failed on it: `project_id` and `reason`
-    ├── ConflictError            other writers came first; the same may be sent again
-    └── StorageError             the database is full, gone, locked or read-only; the same may be tried again
+    ├── InvalidInputError        the input is not acceptable: `field` and `reason`
+    │   ├── NotFoundError        it does not exist, or belongs to another account
+    │   └── StaleChange          the change is older than the last report on its subject
+    ├── EvaluationError          a project cannot be read, or the rules failed for it: `project_id` and `reason`
+    ├── ConflictError            other writers came first; you may send the same change again
+    └── StorageError             the database is full, unavailable, locked or read-only; you may try again
 
-Errors of `chainbell.rules` (`FieldError` and what is below it) become InvalidInputError here.
+Errors of `chainbell.rules` (`FieldError` and its subclasses) become InvalidInputError here.
 """
 
 from chainbell.rules.errors import ChainbellError, EvaluationError
@@ -16,7 +16,7 @@ from chainbell.storage.errors import ConflictError, StorageError
 
 
 class InvalidInputError(ChainbellError):
-    """Input that cannot be taken: `field` is its path in the document (`tasks[3].duration`), `reason` says why."""
+    """The input is not acceptable: `field` is its path in the document (`tasks[3].duration`), `reason` says why."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -25,11 +25,11 @@ class InvalidInputError(ChainbellError):
 
 
 class NotFoundError(InvalidInputError):
-    """There is no such thing, or it belongs to another account."""
+    """It does not exist, or it belongs to another account."""
 
 
 class StaleChange(InvalidInputError):  # noqa: N818
-    """A change older than what is known of its subject already; send `allowStale` to apply it all the same."""
+    """The change is older than the last report on its subject; send `allowStale` to apply it anyway."""
 
 
 __all__ = [

@@ -1,7 +1,7 @@
 """structlog lines through the standard library's logging: event names like `chainbell.event_fired`, flat fields.
 
-A library does not speak: the logger `chainbell` has a NullHandler and nothing more, so that lines go where a host's own
-logging sends them. `configure_logging` is for programs that have none: it writes them to standard error.
+As a library, chainbell writes no output: the logger `chainbell` has only a NullHandler, so lines go where the host's
+logging sends them. `configure_logging` is for programs without logging: it writes the lines to standard error.
 """
 
 import logging
@@ -50,11 +50,11 @@ FIELDS = frozenset(
     | {"account_id", "project_id", "subject_id", "event_id", "webhook_id", "delivery_id"}
     | {"occurred_at", "next_attempt_at"}
 )
-"""What lines may carry as it is, beside the counts of the statistics."""
+"""Fields that lines may carry unchanged, beside the counts of the statistics."""
 
 
 def only_known_fields(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Redaction by allow list: a field that nobody has thought about says only that it was there."""
+    """Redaction by allow list: of an unlisted field, only its presence is logged."""
     return {
         name: value if name in FIELDS or name.startswith(("projects_", "deliveries_")) else "[redacted]"
         for name, value in line.items()
@@ -75,12 +75,12 @@ log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
     processors=[*_SHARED, structlog.stdlib.render_to_log_kwargs],
     wrapper_class=structlog.stdlib.BoundLogger,
 )
-"""What chainbell writes its lines with: the name is the message, the fields are the record's own, whatever a host's
-structlog is configured to do."""
+"""chainbell's logger: the event name is the message and the fields belong to the record, however the host configures
+structlog."""
 
 
 class _Lines(logging.Formatter):
-    """One line a record, in JSON or for people, from the fields that it carries."""
+    """Formats each record as one line of its fields, in JSON or for people."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 def configure_logging(*, as_json: bool, level: str = "info") -> None:
-    """For programs that have no logging of their own: chainbell's lines on standard error."""
+    """Writes chainbell's log lines to standard error, for programs that configure no logging themselves."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(as_json=as_json))
     LOGGER.handlers = [handler]
@@ -121,7 +121,7 @@ def log_event(event: Event) -> None:
 
 
 def log_settled(settlements: Sequence[Settlement]) -> None:
-    """One line per recorded attempt; never a header, a body or a secret."""
+    """One line for each recorded attempt; never a header, a body or a secret."""
     bound = log.bind()
     for settlement in settlements:
         line = bound.info if settlement.state is DeliveryState.DELIVERED else bound.warning
@@ -141,5 +141,5 @@ def log_settled(settlements: Sequence[Settlement]) -> None:
 
 
 def log_fenced(settlement: Settlement) -> None:
-    """One line for an attempt whose lease another dispatcher had taken over: its result is not recorded."""
+    """One line for an attempt whose lease another dispatcher has taken over; its result is not recorded."""
     log.warning("chainbell.lease_lost", delivery_id=settlement.claim.id, fence=settlement.claim.fence)

@@ -1,4 +1,4 @@
-"""Prometheus metrics of one engine, in a registry of its own beside a host's. No label grows with use."""
+"""Prometheus metrics of one engine, in its own registry beside the host's. The number of labels is bounded."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,7 +14,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """What this process has done since it began, and what the database says when it is asked."""
+    """What this process has done since it started, and what the database reports on request."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -36,7 +36,7 @@ class Metrics:
         self.projects = Gauge("chainbell_projects", "Projects.", ["status"], registry=registry)
 
     def watch(self, dispatcher: Dispatcher) -> None:
-        """Counts what this dispatcher has in flight."""
+        """Includes this dispatcher's attempts in flight."""
         self._dispatchers.add(dispatcher)
 
     def event_fired(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Plan documents planned: by `rules/planning/`, with OR-Tools' CP-SAT for optimal levelling (`chainbell[cp-sat]`)."""
+"""Plans plan documents with `rules/planning/`, and OR-Tools' CP-SAT for optimal levelling (`chainbell[cp-sat]`)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,17 +13,17 @@ from chainbell.rules.planning.planning import Planned
 from chainbell.rules.planning.schedule import release
 
 EFFORT = 20.0
-"""How long the solver looks for a better schedule, in its own deterministic time: about as many seconds, but the same
-work, and so the same schedule, however busy the machine is."""
+"""How long the solver looks for a better schedule, in its own deterministic time: about this many seconds, but always
+the same work and so the same schedule, however busy the machine is."""
 STEPS = 480
-"""Parts of a working day that the solver counts in: minutes of eight hours."""
+"""The solver's units in a working day: minutes of eight hours."""
 
 
 def plan_project(document: PlanDocument, at: datetime, status: ProjectStatus | None = None) -> Planned:
-    """The project that a plan document describes, loaded at this instant, with what had to be derived for it.
+    """The project that a plan document describes, loaded at this instant, with what was derived for it.
 
-    Remaining durations of work under way count from the plan's `statusDate`, from the instant of loading without one.
-    `status` is that of a project that is there already.
+    Remaining durations of work in progress count from the plan's `statusDate`, or else from the instant of loading.
+    `status` is the status of a project that already exists.
     Raises InvalidInputError naming field and reason.
     """
     plan = plan_values(document, at, status)
@@ -59,10 +59,10 @@ def optimal_ranks(
     capacities: Demand,
     releases: Mapping[HostId, float],
 ) -> list[float]:
-    """By task position, the start in a schedule of least duration; for the serial scheme to follow as its ranks.
+    """By task position, the start in the shortest schedule found; the serial scheme uses these starts as ranks.
 
-    Durations and lags count in minutes of an eight-hour day. Raises InvalidInputError without OR-Tools, LevellingError
-    where no schedule was found within EFFORT.
+    Durations and lags are minutes of an eight-hour day. Raises InvalidInputError without OR-Tools, and LevellingError
+    if no schedule was found within EFFORT.
     """
     try:
         from ortools.sat.python import cp_model

@@ -1,4 +1,4 @@
-"""Scenarios: a plan, changes in time order, and what must and must not fire; run through the real engine."""
+"""Scenarios: a plan, changes in time order, and what must and must not fire, run through the real engine."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from chainbell.rules.payload import wire
 
 
 class ExpectedEvent(Document):
-    """Matches an event of this name; what is left open matches anything, `data` is compared key by key."""
+    """Matches an event of this name; omitted fields match anything, and `data` is compared key by key."""
 
     event: Text
     task_id: Id | None = None
@@ -29,7 +29,7 @@ class ExpectedEvent(Document):
     data: dict[str, Any] = Field(default_factory=dict)
 
     def matches(self, event: Event) -> bool:
-        """Whether the event is the one expected, its fields compared as far as they are named."""
+        """Whether the event matches; only the fields that are given are compared."""
         return (
             event.name == self.event
             and (self.task_id is None or event.task_id == self.task_id)
@@ -42,9 +42,9 @@ class ExpectedEvent(Document):
 
 
 class Expectation(Document):
-    """`events` fire in this order, others may come between; `never` does not fire; `counts` is exact.
+    """`events` fire in this order, possibly with others between them; `never` do not fire; `counts` are exact.
 
-    `status` is what `project status --json` shows at the end, as far as it is given.
+    `status` is compared with what `project status --json` shows at the end, for the keys that are given.
     """
 
     events: tuple[ExpectedEvent, ...] = ()
@@ -54,7 +54,7 @@ class Expectation(Document):
 
 
 class ScenarioWebhook(Document):
-    """A registration of the scenario; its deliveries are made and held."""
+    """A webhook of the scenario; its deliveries are created and held."""
 
     name: Text = "webhook"
     url: Text
@@ -74,7 +74,7 @@ class _ScenarioDocument(Document):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A plan, the changes in their order, and what is expected of them."""
+    """A plan, the changes in order, and what they are expected to fire."""
 
     name: str
     description: str | None
@@ -85,7 +85,7 @@ class Scenario:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """A checked scenario; raises InvalidInputError naming field and reason."""
+    """Reads and checks a scenario; raises InvalidInputError naming field and reason."""
     try:
         document = _ScenarioDocument.model_validate(read_document(path))
     except ValidationError as error:
@@ -111,13 +111,13 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def scenario_clock(scenario: Scenario) -> Clock:
-    """The clock of an engine that runs the scenario: the present, and never before the last of its changes."""
+    """A clock for the engine that runs the scenario: the current instant, but never before the last change."""
     last = max((change.at for change in scenario.changes), default=None)
     return lambda: system_clock() if last is None else max(system_clock(), last)
 
 
 def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:
-    """Loads the plan at the opening of its start date, or at the first change if that is earlier; applies the rest."""
+    """Loads the plan at the opening of its start date, or at the first change if earlier; then applies the changes."""
     for webhook in scenario.webhooks:
         engine.webhooks.add(
             scenario.plan.account_id,
@@ -137,7 +137,7 @@ def run_scenario(engine: Engine, scenario: Scenario) -> Iterator[Event]:
 
 
 def unmet(expect: Expectation, events: list[Event], report: ProjectReport) -> list[str]:
-    """What of the expectation the events and the state at the end do not meet, in words."""
+    """The expectations that the events and the final state do not meet, in words."""
     failures = []
     rest = iter(events)
     for expected in expect.events:

@@ -1,4 +1,4 @@
-"""Webhooks: registered, changed, rotated, tested, listed, sent to again; the account is always named."""
+"""Webhooks: register, update, rotate, test, list, resend; every call names the account."""
 
 import builtins
 import secrets as token_source
@@ -18,23 +18,23 @@ from chainbell.storage import Attempt, DeliveryState, NewDelivery, Webhook, outb
 from chainbell.storage import webhooks as store
 
 OVERLAP = timedelta(hours=24)
-"""How long the old secret signs beside the new one after a rotation."""
+"""How long the old secret also signs after a rotation."""
 LONGEST_OVERLAP = timedelta(days=30)
 SHORTEST_SECRET, WEAK_SECRET = 8, 16
 """Bytes: shorter secrets are refused, and warned of."""
 RECOVERED_AT_ONCE = 500
-"""Deliveries that are made due in one transaction."""
+"""How many deliveries are made due in one transaction."""
 
 
 class Unchanged:
-    """What a field is given that stays as it is, where None would be a value."""
+    """The default of an argument that leaves its field unchanged, where None is a value."""
 
 
 UNCHANGED: Final = Unchanged()
 
 
 class Webhooks:
-    """`engine.webhooks`: every method names the account, and finds nothing that belongs to another one."""
+    """`engine.webhooks`: every method takes the account, and finds nothing that belongs to another account."""
 
     def __init__(self, core: Core, dispatcher: Callable[[], Dispatcher]) -> None:
         self._core = core
@@ -54,10 +54,10 @@ class Webhooks:
         retry_client_errors: bool = False,
         ca_certificates: str | None = None,
     ) -> tuple[Webhook, str]:
-        """Registers an endpoint, for all events unless some are named; returns it with its secret, shown this once.
+        """Registers an endpoint, for all events by default; returns the webhook and its secret, shown only here.
 
-        `ca_certificates` (PEM) are what its TLS certificate is checked against instead of the public authorities.
-        Raises InvalidInputError for a URL or header that the guard refuses, an unknown event, an empty secret.
+        The endpoint's TLS certificate is checked against `ca_certificates` (PEM) instead of the public authorities.
+        Raises InvalidInputError if the guard refuses the URL or a header, an event is unknown or the secret is empty.
         """
         plain = token_source.token_urlsafe(32) if secret is None else secret
         webhook = Webhook(
@@ -94,9 +94,9 @@ class Webhooks:
         retry_client_errors: bool | None = None,
         ca_certificates: str | Unchanged | None = UNCHANGED,
     ) -> Webhook:
-        """Changes what is given and nothing else; `ca_certificates=None` goes back to the public authorities.
+        """Changes only the fields that are given; `ca_certificates=None` returns to the public authorities.
 
-        A new secret replaces the old one at once; `rotate` lets both sign for a while. Raises NotFoundError,
+        A new secret replaces the old one at once; with `rotate`, both sign for a while. Raises NotFoundError or
         InvalidInputError.
         """
         given: dict[str, Any] = {
@@ -125,17 +125,17 @@ class Webhooks:
         return self.get(account, webhook_id)
 
     def pause(self, account: HostId, webhook_id: str) -> Webhook:
-        """Holds the webhook's deliveries; new ones are still made."""
+        """Holds the webhook's deliveries; new ones are still created."""
         return self.update(account, webhook_id, is_active=False)
 
     def resume(self, account: HostId, webhook_id: str) -> Webhook:
-        """Releases what was held."""
+        """Activates a paused or deactivated webhook and releases its held deliveries."""
         return self.update(account, webhook_id, is_active=True)
 
     def rotate(
         self, account: HostId, webhook_id: str, *, secret: str | None = None, overlap: timedelta = OVERLAP
     ) -> str:
-        """A new secret that signs at once, given or generated; for the overlap the old one signs as well."""
+        """Sets a new secret, given or generated, and returns it; the old one also signs during the overlap."""
         current = self.get(account, webhook_id)
         plain = token_source.token_urlsafe(32) if secret is None else secret
         self._check(current, plain)
@@ -161,7 +161,7 @@ class Webhooks:
             return store.webhooks(connection, account)
 
     def get(self, account: HostId, webhook_id: str) -> Webhook:
-        """One registration; raises NotFoundError if the account has none of this id."""
+        """One registration; raises NotFoundError if the account has none with this id."""
         with self._core.database.read() as connection:
             found = store.find_webhook(connection, webhook_id)
         if found is None or found.account_id != account:
@@ -169,7 +169,7 @@ class Webhooks:
         return found
 
     def backlog(self, account: HostId, webhook_id: str) -> dict[DeliveryState, int]:
-        """How many deliveries of one webhook are pending, failed, expired."""
+        """How many deliveries of one webhook are pending, failed and expired."""
         self.get(account, webhook_id)
         with self._core.database.read() as connection:
             return outbox.backlog(connection, webhook_id)
@@ -184,13 +184,13 @@ class Webhooks:
         succeeded: bool | None = None,
         event: str | None = None,
     ) -> builtins.list[Attempt]:
-        """The attempts of one webhook, newest first, of one result or one event only where these are given."""
+        """The attempts of one webhook, newest first, optionally of one result or one event only."""
         self.get(account, webhook_id)
         with self._core.database.read() as connection:
             return store.attempt_log(connection, webhook_id, limit, skip=skip, succeeded=succeeded, event=event)
 
     def resend(self, account: HostId, webhook_id: str, delivery_id: str) -> None:
-        """Makes a finished delivery due now, with all its tries; raises NotFoundError for one that is not there."""
+        """Makes a finished delivery due now, with a new series of attempts; raises NotFoundError if there is none."""
         self.get(account, webhook_id)
         with self._core.database.write() as connection:
             if not resending.send_again(connection, webhook_id, delivery_id, self._core.now()):
@@ -198,7 +198,10 @@ class Webhooks:
         self._core.signals.have_enqueued()
 
     def recover(self, account: HostId, webhook_id: str, since: datetime) -> int:
-        """Makes every failed delivery from `since` on due again, in small transactions; how many. May be repeated."""
+        """Makes every failed or expired delivery created at `since` or later due again; returns how many.
+
+        It works in small transactions and may be repeated.
+        """
         if since.tzinfo is None:
             raise InvalidInputError("since", "an instant needs a time zone")
         self.get(account, webhook_id)
@@ -216,7 +219,7 @@ class Webhooks:
     async def test(
         self, account: HostId, webhook_id: str, event: str, data: Mapping[str, Any] | None = None
     ) -> Attempt:
-        """Delivers a test event at once, paused or not, and returns its attempt as the log keeps it."""
+        """Delivers a test event at once, even to a paused webhook, and returns its attempt as logged."""
         webhook = self.get(account, webhook_id)
         self._check(replace(webhook, events=(event,)), None)
         now = self._core.now()
@@ -226,7 +229,7 @@ class Webhooks:
         return await self._dispatcher().deliver(NewDelivery(delivery, webhook.id, None, event, body))
 
     def account_of(self, webhook_id: str) -> HostId:
-        """Whose webhook this is, for those who run chainbell for many accounts; raises NotFoundError."""
+        """The account that owns the webhook, for operators of many accounts; raises NotFoundError."""
         with self._core.database.read() as connection:
             found = store.find_webhook(connection, webhook_id)
         if found is None:

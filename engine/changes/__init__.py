@@ -1,1 +1,1 @@
-"""Changes in: read, applied in memory, evaluated, written in one transaction."""
+"""Changes: read, applied in memory, evaluated, and written in one transaction."""

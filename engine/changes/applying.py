@@ -1,4 +1,4 @@
-"""Changes in: one, several, a batch, joined to the host's transaction, or only asked about."""
+"""Applies changes: one, several, a batch, within the host's transaction, or only as a preview."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ from chainbell.storage import VersionConflictError
 
 ATTEMPTS_ON_CONFLICT = 8
 PAUSE_ON_CONFLICT = 0.005
-"""Seconds, doubled with each attempt; a random share of it is waited."""
+"""Seconds, doubled with each attempt; the pause is a random fraction of it."""
 T = TypeVar("T")
 Work = Callable[[UnitOfWork], T]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one of several changes brought: its events, or why it was refused."""
+    """The result of one of several changes: its events, or why it was refused."""
 
     events: tuple[Event, ...]
     error: InvalidInputError | EvaluationError | None = None
@@ -49,19 +49,19 @@ class Outcome:
 
 Document = dict[str, Any]
 GivenChange = Change | ChangeFields | Document
-"""A change as a host gives it: checked already, typed, or as it came in JSON."""
+"""A change as a host passes it: already checked, typed, or as parsed from JSON."""
 
 
 class Changes:
-    """Takes changes in: one, several, joined to the host's transaction, or only asked about."""
+    """Applies changes: one, several, within the host's transaction, or only as a preview."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     def load(self, plan: PlanDocument | Document, *, at: date | None = None) -> list[Event]:
-        """Loads or re-plans a project; a date is its opening on that day.
+        """Loads or re-plans a project; a date means the opening of that day.
 
-        A plan equal to the current baseline's changes nothing.
+        A plan equal to that of the current baseline changes nothing.
         """
         document = read_plan(plan)
         try:
@@ -72,7 +72,7 @@ class Changes:
         return self.apply_all([change])
 
     def apply_all(self, changes: Iterable[GivenChange], *, session: Session | Connection | None = None) -> list[Event]:
-        """Applies several changes in one transaction: all of them, or none and the first one's error."""
+        """Applies several changes in one transaction, all or none; raises the error of the first that is refused."""
         parsed = [self._read(change) for change in changes]
         if session is not None:
             return self._apply_joined(parsed, session)
@@ -83,7 +83,7 @@ class Changes:
         return [event for one in applied for event in one.events]
 
     def apply_each(self, changes: Iterable[GivenChange]) -> list[Outcome]:
-        """Applies several changes in one transaction, each by itself: one that is refused keeps none of the others."""
+        """Applies several changes in one transaction, each by itself: a refused one does not affect the others."""
         read = [self._read_or_refuse(change) for change in changes]
 
         has_plans = any(isinstance(change, Plan) for change, _ in read)
@@ -104,13 +104,13 @@ class Changes:
         return [Outcome(tuple(event for one in applied for event in one.events), error) for applied, error in found]
 
     def preview(self, change: GivenChange) -> list[Event]:
-        """What the change would fire; nothing is kept. The future may be asked about, too."""
+        """The events that the change would fire; nothing is stored. The change may lie in the future."""
         parsed = self._read(change)
         with self._core.database.read() as connection:
             return [event for one in self._unit(connection, only_asks=True).apply(parsed) for event in one.events]
 
     def watch(self, sessions: Any) -> None:
-        """Applies what a host edits on chainbell's own rows through these ORM sessions, in the same flush."""
+        """Applies the host's edits of chainbell's own rows through these ORM sessions as changes, in the same flush."""
         watch(sessions, lambda changes, session: self.apply_all(changes, session=session), self._core.now)
 
     def _unit(self, connection: Connection, **how: Any) -> UnitOfWork:

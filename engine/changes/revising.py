@@ -1,4 +1,4 @@
-"""What each change does to a project, before the rules look at it."""
+"""What each change does to a project, before the rules evaluate it."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ from chainbell.rules.planning.notes import replan_notes
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A project as a change leaves it, before the rules have looked; the cause for them to see; notes on a plan."""
+    """A project after a change and before the rules evaluate it; the cause that they see; notes on a plan."""
 
     project: Project
     cause: Cause
@@ -37,7 +37,7 @@ class Revision:
 def revise(project: Project | None, change: Change, planner: Planner) -> Revision:
     """What `change` makes of `project` (None for a plan of a new one).
 
-    Raises InvalidInputError naming field and reason, StaleChange for one older than what is known.
+    Raises InvalidInputError naming field and reason, or StaleChange if the change is older than the last report.
     """
     by = None if change.by is None else change.by.value()
     remaining = None

@@ -1,6 +1,6 @@
-"""A unit of work: changes applied to projects in memory, then written in one go within the caller's transaction.
+"""A unit of work: changes applied to projects in memory, then written together within the caller's transaction.
 
-Until `flush` nothing is written, so a refused change leaves nothing behind and the changes beside it stand. Each
+Nothing is written before `flush`, so a refused change leaves nothing behind and does not affect the other changes. Each
 project is read once, evaluated after every change, and written once, with its events and their deliveries.
 """
 
@@ -28,14 +28,14 @@ from chainbell.storage.snapshots import Snapshots
 from chainbell.storage.webhooks import webhooks
 
 MOST_AHEAD = timedelta(days=1)
-"""How far ahead of the engine's clock a change may lie: a report of a wrong year would blind its project."""
+"""How far ahead of the engine's clock a change may lie. A report with a wrong year would make all later ones stale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a change brought to one project; `is_replay` if its `changeId` had been applied before.
+    """The result of a change for one project; `is_replay` if its `changeId` had already been applied.
 
-    `refused` says why a clock tick for all projects could not be applied to the one of this `project_id`.
+    `refused` says why a clock tick for all projects could not be applied to the project with this `project_id`.
     """
 
     events: tuple[Event, ...]
@@ -76,7 +76,7 @@ class UnitOfWork:
         self._written: list[StoredProject] = []
 
     def apply(self, change: Change) -> list[Applied]:
-        """Applies a change to its project, a clock tick without one to every Active project."""
+        """Applies a change to its project, or a clock tick without a project to every Active project."""
         if self._latest is not None and change.at > self._latest:
             raise InvalidInputError(
                 "at", f"{change.at.isoformat()} lies more than a day ahead of the clock, {self._now.isoformat()}"
@@ -96,16 +96,16 @@ class UnitOfWork:
         return applied
 
     def reevaluate(self, key: int, at: datetime) -> Applied:
-        """Lets time pass for one project; only its state and its events are kept, no change."""
+        """Re-evaluates one project; stores its state and events, but no change."""
         return self._apply_to(self._works.known(key), ClockTick(kind="clock", at=at), keep_change=False)
 
     def lock(self, changes: Iterable[Change]) -> None:
-        """Locks the projects of a batch in one order, so that two batches never wait for each other."""
+        """Locks the projects of a batch in a fixed order, so that two batches cannot deadlock."""
         ids = {change.plan.project.id if isinstance(change, Plan) else change.project_id for change in changes}
         projects.lock_all(self._connection, [project_id for project_id in ids if project_id is not None])
 
     def take(self, stored: Iterable[StoredProject]) -> None:
-        """Projects that the caller has read and locked already."""
+        """Takes projects that the caller has already read and locked."""
         self._works.take(stored)
 
     def _apply_to(self, work: Work, change: Change, *, keep_change: bool = True) -> Applied:
@@ -128,7 +128,7 @@ class UnitOfWork:
         return Applied(fired)
 
     def _known(self, work: Work, change: Change, digest: str) -> Applied | None:
-        """What a change brought that was applied before, or that would change nothing; None for one that is new."""
+        """The result of a change that was applied before or that changes nothing; None for a new change."""
         if change.change_id is not None:
             earlier = work.by_change_id.get(change.change_id)
             if earlier is not None:
@@ -148,9 +148,9 @@ class UnitOfWork:
         return None
 
     def _evaluated(self, work: Work, change: Change) -> tuple[Project, tuple[Event, ...]]:
-        """The project after the change, and what it fired; keeps a new baseline and a moved point of the chart.
+        """The project after the change, and its events; remembers a new baseline and a moved fever point.
 
-        Raises EvaluationError for whatever else than the input is wrong: a rule that fails, a state it cannot take.
+        Raises EvaluationError if anything but the input is wrong: a rule that fails, a state that it cannot handle.
         """
         revision = revise(work.project, change, self._planner)
         try:
@@ -176,9 +176,9 @@ class UnitOfWork:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def flush(self, connection: Connection | None = None) -> None:
-        """Writes every project that was changed, with its changes, events, baselines, fever points and deliveries.
+        """Writes every changed project with its changes, events, baselines, fever points and deliveries.
 
-        A `connection` other than the one that was read from belongs to a transaction in which the caller holds the
+        If `connection` is not the one used for reading, it belongs to a transaction in which the caller holds the
         projects at the versions that were read (`forget_changed`).
         """
         if connection is not None:
@@ -233,15 +233,15 @@ class UnitOfWork:
         return self._works.is_outdated(projects.versions(connection, sorted(self._works.found), lock=True))
 
     def forget_changed(self, current: Iterable[Located]) -> list[int]:
-        """Leaves out the projects that are not at the version that was read any more; returns those still there."""
+        """Drops the projects whose version has changed since they were read; returns those that still exist."""
         return self._works.forget_changed(current)
 
     def written_events(self) -> list[Event]:
-        """The events of all changes of this unit, those of replays left out."""
+        """The events of all changes of this unit, except those of replays."""
         return [event for work in self._works.all() for one in work.changes for event in one.events]
 
     def _enqueue(self, fired: Sequence[Event]) -> None:
-        """One delivery for each event and each webhook of its account that asks for it, paused ones too."""
+        """Creates one delivery for each event and each webhook of its account that asks for it, even a paused one."""
         listeners = {
             account: webhooks(self._connection, account)
             for account in dict.fromkeys(event.account_id for event in fired)
@@ -261,19 +261,19 @@ class UnitOfWork:
         outbox.enqueue(self._connection, deliveries, self._now)
 
     def committed(self) -> None:
-        """The transaction has been committed: what was written may be read from memory from now on."""
+        """Call this after the commit: what was written may then be read from memory."""
         for stored in self._written:
             self._snapshots.put(stored)
 
 
 def _refuse_other(change: Change, digest: str, known: str | None) -> None:
-    """A `changeId` stands for one content; changes from before digests were kept are taken for the same."""
+    """Refuses a known `changeId` with another content; a change stored before digests existed counts as the same."""
     if known is not None and known != digest:
         raise InvalidInputError("changeId", f"{change.change_id!r} was given to another change already")
 
 
 def _is_same_plan(kept: dict[str, Any], plan: PlanDocument) -> bool:
-    """Whether a kept document says the same; one that could not be taken any more does not."""
+    """Whether a stored document says the same as the plan; one that is no longer valid does not."""
     try:
         return PlanDocument.model_validate(kept) == plan
     except ValidationError:
@@ -281,8 +281,8 @@ def _is_same_plan(kept: dict[str, Any], plan: PlanDocument) -> bool:
 
 
 def _digest(change: Change) -> str:
-    """What tells two changes of one `changeId` apart: what they say, however it is spelt. The account is left out, it
-    may be named or not; the instant too, where the clock gave it."""
+    """Tells two changes with one `changeId` apart by what they say, however it is written. It leaves out the account,
+    which may be named or not, and an instant that the clock gave."""
     if change.change_id is None:
         return ""
     said = change.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"account_id", "at"})
@@ -292,6 +292,6 @@ def _digest(change: Change) -> str:
 
 
 def _body(change: Change) -> dict[str, Any]:
-    """The change as it is kept: what was given, and its instant where the clock gave it."""
+    """The change as it is stored: what was given, plus the instant if the clock gave it."""
     given: dict[str, Any] = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return given if "at" in given else {**given, "at": change.at.isoformat()}

@@ -1,4 +1,4 @@
-"""The projects that a unit of work is about: found once, read once, held in memory until they are written."""
+"""The projects of a unit of work: found once, read once, and held in memory until they are written."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from chainbell.storage.snapshots import Snapshots
 
 @dataclass(frozen=True, slots=True)
 class KeptChange:
-    """An accepted change with what it brought; `digest` tells it from another of the same `changeId`."""
+    """An accepted change with its events; `digest` tells it from another change with the same `changeId`."""
 
     change: Change
     events: tuple[Event, ...]
@@ -26,7 +26,7 @@ class KeptChange:
 
 @dataclass(slots=True)
 class Work:
-    """One project within the unit: as it was found (None: not there), as it is by now, and what is to be written."""
+    """One project within the unit: as it was found (None if it is new), as it is now, and what is to be written."""
 
     found: StoredProject | None
     project: Project | None
@@ -39,14 +39,14 @@ class Work:
     has_webhooks: bool = True
 
     def keep(self, kept: KeptChange) -> None:
-        """Remembers an accepted change, for writing and for a replay within the unit."""
+        """Remembers an accepted change, to write it and to answer a replay within the unit."""
         self.changes.append(kept)
         if kept.change.change_id is not None:
             self.by_change_id[kept.change.change_id] = kept
 
     @property
     def only_looked_at(self) -> datetime | None:
-        """The new instant of evaluation, where a re-evaluation changed that and nothing else."""
+        """The new instant of evaluation if a re-evaluation changed nothing else; otherwise None."""
         before, after = (None if self.found is None else self.found.project), self.project
         if not self.looked_at or self.changes or self.points or before is None or after is None:
             return None
@@ -72,11 +72,11 @@ class Works:
         self._located: dict[tuple[HostId, HostId | None], Located] = {}
 
     def all(self) -> list[Work]:
-        """Every project of the unit, those that it makes last."""
+        """Every project of the unit; new ones come last."""
         return [*self.found.values(), *self._new.values()]
 
     def target(self, change: Change) -> Work:
-        """The project of a change; raises InvalidInputError for one that is not there or is named by several."""
+        """The project of a change; raises InvalidInputError if no account or more than one has it."""
         if isinstance(change, Plan):
             identity = (change.plan.account_id, change.plan.project.id)
             located = self._locate(identity[1], identity[0])
@@ -110,7 +110,7 @@ class Works:
         return f"; there is one with the id {other!r}" if is_there else ""
 
     def _locate(self, project_id: HostId, account_id: HostId | None) -> Located | None:
-        """Asks the database once for each project of the unit; it stays locked until the end."""
+        """Looks up each project of the unit once; with `lock`, it stays locked until the end."""
         name = (project_id, account_id)
         if name not in self._located:
             located = projects.locate(self._connection, project_id, account_id, lock=self._lock)
@@ -120,7 +120,7 @@ class Works:
         return self._located[name]
 
     def active(self, account_id: HostId | None) -> list[Work | EvaluationError]:
-        """Every Active project, of one account or of all; an error in place of one that cannot be read."""
+        """Every Active project of one account or of all, with an error in place of one that cannot be read."""
         keys = projects.active_keys(self._connection, account_id)
         works = [work for key in keys if (work := self._readable(key)) is not None]
         among = set(keys)
@@ -166,7 +166,7 @@ class Works:
         return work
 
     def take(self, stored: Iterable[StoredProject]) -> None:
-        """Projects that the caller has read and locked already."""
+        """Takes projects that the caller has already read and locked."""
         for one in stored:
             self.found[one.key] = Work(one, one.project, one.fever_point)
 
@@ -176,7 +176,7 @@ class Works:
         return any(work.found is None or work.found.version != versions.get(key) for key, work in self.found.items())
 
     def forget_changed(self, current: Iterable[Located]) -> list[int]:
-        """Leaves out the projects that are not at the version that was read any more; returns those still there."""
+        """Drops the projects whose version has changed since they were read; returns those that still exist."""
         versions = {located.key: located.version for located in current}
         changed = [
             key for key, work in self.found.items() if work.found is None or versions.get(key) != work.found.version

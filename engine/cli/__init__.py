@@ -6,7 +6,7 @@ from chainbell.engine.cli.app import app, with_global_options_first
 
 
 def main() -> None:
-    """Runs a command: exit 0 for success, 1 where an expectation fails or storage is not there, 2 for bad input."""
+    """Runs a command; exits 0 for success, 1 if an expectation fails or storage is unavailable, 2 for bad input."""
     try:
         app(with_global_options_first(sys.argv[1:]))
     except Exception as error:

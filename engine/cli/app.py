@@ -1,4 +1,4 @@
-"""The application: a table of its commands, each loaded when it is asked for, and the global options."""
+"""The application: a table of its commands, each loaded on demand, and the global options."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,25 +29,25 @@ COMMANDS = {
     "db": ("maintenance", "The database: its revision, what is kept of it, who is erased from it."),
     "simulate": ("simulate", "Runs a scenario; exits 1 where an expectation fails or a delivery does not arrive."),
 }
-"""Every command with the module below `chainbell.engine.cli` that has it, and the first sentence of its help."""
+"""Every command, with its module below `chainbell.engine.cli` and the first sentence of its help."""
 
 
 class LoadedWhenAsked(TyperGroup):
-    """A group that shows its commands from the table, and imports the module of the one that is run."""
+    """A group that lists its commands from the table and imports only the module of the command that runs."""
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
         self.commands = {name: self.commands.get(name) or shown(name) for name in COMMANDS}
 
     def resolve_command(self, context: Any, arguments: list[str]) -> Any:
-        """The command of the first argument, loaded."""
+        """The command that the first argument names, loaded."""
         if arguments and arguments[0] in COMMANDS:
             self.commands[arguments[0]] = loaded(arguments[0])
         return super().resolve_command(context, arguments)
 
 
 def shown(name: str) -> TyperCommand:
-    """A command as far as the list of commands shows it."""
+    """A command with only what the list of commands shows."""
     return TyperCommand(name, help=COMMANDS[name][1])
 
 
@@ -59,12 +59,12 @@ def loaded(name: str) -> Any:
 
 app = typer.Typer(cls=LoadedWhenAsked, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Account = Annotated[str | None, typer.Option("--account", help="The account, where several have such a project.")]
+Account = Annotated[str | None, typer.Option("--account", help="The account, if several have this project id.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The global options that commands need: where everything is kept, and whether inside addresses are allowed."""
+    """The global options that commands need: the database, and whether internal addresses are allowed."""
 
     database: str
     allow_inside: bool
@@ -80,13 +80,14 @@ def _tell_version(is_asked: bool) -> None:
 def options(
     context: typer.Context,
     database: Annotated[
-        str, typer.Option(envvar="CHAINBELL_DATABASE", help="Where everything is kept, as an SQLAlchemy URL.")
+        str, typer.Option(envvar="CHAINBELL_DATABASE", help="The database, as an SQLAlchemy URL.")
     ] = DEFAULT_DATABASE,
     allow_inside: Annotated[
-        bool, typer.Option(envvar="CHAINBELL_ALLOW_INSIDE", help="Deliver over plain http and to inside addresses too.")
+        bool,
+        typer.Option(envvar="CHAINBELL_ALLOW_INSIDE", help="Also deliver over plain http and to internal addresses."),
     ] = False,
-    log: Annotated[str, typer.Option(help="Log lines on standard error: console or json.")] = "console",
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+    log: Annotated[str, typer.Option(help="Format of log lines on standard error: console or json.")] = "console",
+    log_level: Annotated[str, typer.Option(help="Log level: debug, info, warning or error.")] = "warning",
     _version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
     ] = False,
@@ -101,7 +102,7 @@ def options(
 
 
 def with_global_options_first(arguments: Iterable[str]) -> list[str]:
-    """The arguments with the global options moved before the command, so that they may stand anywhere."""
+    """The arguments with the global options moved before the command, so that users may write them anywhere."""
     first: list[str] = []
     rest: list[str] = []
     waiting = iter(arguments)

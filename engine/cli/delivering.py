@@ -17,21 +17,21 @@ from chainbell.engine.running.housekeeping import Housekeeping
 from chainbell.rules.payload import wire_instant
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread of a delivering process may keep the others waiting: the event loop and the database's thread hand
-over to each other all the time, and at Python's own 5 ms a tenth of the deliveries is lost to it."""
+"""How long a thread of a delivering process may keep the others waiting. The event loop and the database's thread take
+turns all the time; with Python's default of 5 ms, throughput is a tenth lower."""
 
 
 @app.command()
 def dispatch(
     context: typer.Context,
-    drain: Annotated[bool, typer.Option(help="Deliver what is due now, then end.")] = False,
-    deadline: Annotated[float, typer.Option(min=0.1, max=300, help="Seconds that one attempt may take.")] = 30.0,
+    drain: Annotated[bool, typer.Option(help="Deliver what is due now, then exit.")] = False,
+    deadline: Annotated[float, typer.Option(min=0.1, max=300, help="Time limit for one attempt, in seconds.")] = 30.0,
     housekeeping: Annotated[
-        bool, typer.Option("--housekeeping", help="Re-evaluate, retain and tell statistics at their times, too.")
+        bool, typer.Option("--housekeeping", help="Also re-evaluate, delete old rows and log statistics on schedule.")
     ] = False,
     reevaluate: Annotated[str, typer.Option(help="When to re-evaluate, as a crontab line.")] = "0 6 * * *",
-    retain: Annotated[str, typer.Option(help="When to delete what is old, as a crontab line.")] = "30 3 * * *",
-    time_zone: Annotated[str, typer.Option(help="The time zone of these lines.")] = "UTC",
+    retain: Annotated[str, typer.Option(help="When to delete old rows, as a crontab line.")] = "30 3 * * *",
+    time_zone: Annotated[str, typer.Option(help="The time zone of the crontab lines.")] = "UTC",
 ) -> None:
     """Delivers webhooks until interrupted."""
     times = Housekeeping(reevaluate=reevaluate, retain=retain, time_zone=time_zone) if housekeeping else None
@@ -59,7 +59,7 @@ async def _serve(engine: Engine, times: Housekeeping | None) -> None:
 @app.command()
 def listen(
     secret: Annotated[str, typer.Option(help="The secret that the sender signs with.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 3000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 picks a free one.")] = 3000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the envelopes as JSON lines.")] = False,
 ) -> None:
     """Receives on 127.0.0.1, verifies each signature, prints what came."""

@@ -1,4 +1,4 @@
-"""The fever chart in the terminal: chain completion across, buffer consumption up, the trail numbered in time."""
+"""The fever chart in the terminal: chain completion across, buffer consumption up, the trail numbered in order."""
 
 from collections.abc import Sequence
 from math import ceil, floor
@@ -9,7 +9,7 @@ from chainbell.rules import FeverPoint, ZonePolicy
 
 WIDTH = 60
 MOST_ROWS, MOST_MARKS = 16, 12
-"""A longer trail is thinned out evenly; its first and its last point are always shown."""
+"""A longer trail is thinned evenly; its first and last points are always shown."""
 _COLOURS = {"green": "on dark_green", "yellow": "on dark_goldenrod", "red": "on dark_red"}
 _SHADES = {"green": " ", "yellow": "·", "red": "░"}
 _MARKS = "123456789abc"
@@ -48,7 +48,7 @@ def _thinned(trail: Sequence[FeverPoint]) -> list[FeverPoint]:
 
 
 def _levels(consumptions: Sequence[float]) -> list[int]:
-    """What the rows stand for, from the top: equal steps of 10, 20, 50, 100 ... percent."""
+    """The consumption of each row, from the top, in equal steps of 10, 20, 50, 100 ... percent."""
     top, bottom = max([110.0, *consumptions]), min([0.0, *consumptions])
     step, factors = 10, (2, 2.5, 2)
     turn = 0

@@ -20,7 +20,7 @@ from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules.payload import wire
 
 SECONDS_BETWEEN_LINES = 5.0
-"""How often progress is told where there is no terminal for a bar."""
+"""How often progress is printed if there is no terminal for a bar."""
 
 db_app = typer.Typer(
     no_args_is_help=True, help="The database: its revision, what is kept of it, who is erased from it."
@@ -37,7 +37,7 @@ def upgrade(context: typer.Context) -> None:
 
 
 AccountArgument = Annotated[str, typer.Argument(help="The id of the account.")]
-Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; by default what `Retention` says.")]
+Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; the default is that of `Retention`.")]
 
 
 @db_app.command()
@@ -77,16 +77,16 @@ def erase_person(
 def reevaluate(
     context: typer.Context,
     as_of: Annotated[str | None, typer.Option(help=f"When: {MOMENT}. By default now.")] = None,
-    account: Annotated[list[str] | None, typer.Option(help="Only projects of these accounts.")] = None,
-    project: Annotated[list[str] | None, typer.Option(help="Only these projects.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    account: Annotated[list[str] | None, typer.Option(help="Only projects of this account; repeat for more.")] = None,
+    project: Annotated[list[str] | None, typer.Option(help="Only this project; repeat for more.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")] = 1,
     dask: Annotated[str | None, typer.Option(help="The address of a Dask scheduler (PostgreSQL only).")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would fire; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would fire; write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Lets time pass for all Active projects.
 
-    It may be killed and run again: what is done is not done twice.
+    After a kill, run it again: no event fires twice. With the same --as-of, it continues where it stopped.
     """
     at = moment(as_of, "as-of") or datetime.now(UTC)
     with open_engine(context) as engine:
@@ -114,7 +114,7 @@ def reevaluate(
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar with rate and remaining time on a terminal, else a plain line now and then; both on standard error."""
+    """A bar with rate and remaining time on a terminal, otherwise an occasional plain line; both on standard error."""
     begun = told = monotonic()
     done = 0
 

@@ -1,4 +1,4 @@
-"""The engine of a command, and what people type: ids, dates."""
+"""Opens the engine for a command, and reads the ids and dates that people type."""
 
 import os
 import re
@@ -19,15 +19,15 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import FieldError, HostId
 from chainbell.storage import Database
 
-MOMENT = "an instant such as 2025-02-20T09:00Z, or a date: the opening of that day in the project's own time zone"
-"""What every option of this kind says in its help."""
+MOMENT = "an instant such as 2025-02-20T09:00Z, or a date, meaning the opening of that day in the project's time zone"
+"""The help of every option that takes an instant or a date."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
 
 @contextmanager
 def open_database(context: typer.Context, *, creates: bool = False) -> Iterator[Database]:
-    """The database of the global options, of whatever revision."""
+    """The database of the global options, at any revision."""
     settings: Settings = context.obj
     _refuse_missing(settings, creates)
     try:
@@ -48,8 +48,8 @@ def open_engine(
 ) -> Engine:
     """The engine on the database of the global options; keys come from CHAINBELL_KEYS, separated by commas.
 
-    A SQLite file that is not there is made only for a command that `creates`: it is tried on a database in memory
-    first, so that one that is refused leaves no file. For the others a missing file is an error.
+    A missing SQLite file is created only if `creates` is given. `creates` first runs on a database in memory, so that a
+    refused command leaves no file. Without `creates`, a missing file is an error.
     """
     settings: Settings = context.obj
     is_new = _refuse_missing(settings, creates is not None)
@@ -65,11 +65,11 @@ def open_engine(
 
 
 def nothing_to_refuse(_: Engine) -> None:
-    """For commands that create a database and have been checked already."""
+    """`creates` for commands that create a database and have nothing left to refuse."""
 
 
 def _refuse_missing(settings: Settings, creates: bool) -> bool:
-    """Whether the database is a SQLite file that is still to be made; raises InvalidInputError where it has to be."""
+    """Whether the database is a missing SQLite file; raises InvalidInputError if it is and must not be created."""
     kind, _, path = settings.database.partition(":///")
     if not kind.startswith("sqlite") or path in ("", ":memory:") or path.startswith("file:"):
         return False
@@ -81,7 +81,7 @@ def _refuse_missing(settings: Settings, creates: bool) -> bool:
 
 
 def moment(text: str | None, field: str) -> date | datetime | None:
-    """A date or an instant as typed; raises InvalidInputError for anything else, also for a time without an offset."""
+    """A date or an instant as typed; raises InvalidInputError for anything else, even a time without an offset."""
     if text is None:
         return None
     try:
@@ -97,7 +97,7 @@ def moment(text: str | None, field: str) -> date | datetime | None:
 
 
 def typed_id(text: str) -> list[HostId]:
-    """The ids that a typed text may stand for, the integer first; `int:7` and `str:7` say which."""
+    """The ids that a typed text may mean, the integer first; `int:7` and `str:7` are unambiguous."""
     kind, separator, rest = text.partition(":")
     if separator and kind == "str" and rest:
         return [rest]
@@ -111,7 +111,7 @@ def typed_id(text: str) -> list[HostId]:
 
 
 def chosen(what: str, text: str, there: Sequence[HostId]) -> HostId | None:
-    """Which of the ids that exist is meant: the only one, or what the person answers; None where there is none."""
+    """Which existing id is meant: the only one, or the one that the user chooses; None if there is none."""
     if len(there) < 2:
         return there[0] if there else None
     if not sys.stdin.isatty():
@@ -121,7 +121,7 @@ def chosen(what: str, text: str, there: Sequence[HostId]) -> HostId | None:
 
 
 def project_id(engine: Engine, text: str, account: HostId | None = None) -> HostId:
-    """The project that a person means; raises InvalidInputError where there is none, or none can be told."""
+    """The project that the user means; raises InvalidInputError if there is none or the choice is ambiguous."""
     there = engine.portfolio.existing_projects(typed_id(text), account=account)
     found = chosen("project", text, there)
     if found is None:
@@ -130,7 +130,7 @@ def project_id(engine: Engine, text: str, account: HostId | None = None) -> Host
 
 
 def account_id(engine: Engine, text: str | None) -> Any:
-    """The account that a person means; where none of the kind exists yet, the integer if it is one."""
+    """The account that the user means; if none exists yet, the integer if the text is one."""
     if text is None:
         return None
     candidates = typed_id(text)
@@ -139,5 +139,5 @@ def account_id(engine: Engine, text: str | None) -> Any:
 
 
 def new_id(text: str | None) -> HostId | None:
-    """An id that stands for nothing that is kept: the integer if it is one."""
+    """An id that nothing stored has yet: the integer if the text is one."""
     return None if text is None else typed_id(text)[0]

@@ -1,4 +1,4 @@
-"""`load`, `plan`: plan files of all formats into projects, or onto the screen."""
+"""`load` and `plan`: load plan files of all formats, or show what would be planned."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
@@ -28,28 +28,26 @@ Sizing = Literal["half-chain", "cut-and-paste", "rsem"]
 ForAccount = Annotated[str | None, typer.Option("--account", help="This account instead of the file's own.")]
 ForProject = Annotated[
     str | None,
-    typer.Option("--project", help="This project id instead of the file's own; or which of several in an XER file."),
+    typer.Option("--project", help="This project id instead of the file's own; in an XER file, which project to read."),
 ]
 StartsOn = Annotated[
     datetime | None, typer.Option("--start", formats=["%Y-%m-%d"], help="This start date instead of the file's own.")
 ]
 SolverOption = Annotated[
-    Solver | None, typer.Option("--solver", help="How contention for resources is levelled, where chains are missing.")
+    Solver | None, typer.Option("--solver", help="How to level resource contention if the plan has no chains.")
 ]
-SizingOption = Annotated[
-    Sizing | None, typer.Option("--buffers", help="How buffers are sized, where they are missing.")
-]
+SizingOption = Annotated[Sizing | None, typer.Option("--buffers", help="How to size buffers if the plan has none.")]
 ColumnsOption = Annotated[
     list[str] | None,
-    typer.Option("--map", help="A column of a CSV table, FIELD=COLUMN[:UNIT]: duration='Original estimate:seconds'."),
+    typer.Option("--map", help="A column of a CSV table as FIELD=COLUMN[:UNIT]: duration='Original estimate:seconds'."),
 ]
 StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Refuse a file whose own dates are not those that are planned from it.")
+    bool, typer.Option("--strict", help="Refuse a file whose own dates differ from the planned ones.")
 ]
 PlanFile = Annotated[
     Path,
     typer.Argument(
-        help="JSON, YAML, Microsoft Project XML, CSV, Primavera XER; with chainbell\\[mpxj] .mpp and others."
+        help="JSON, YAML, Microsoft Project XML, CSV or Primavera XER; with chainbell\\[mpxj], also .mpp and others."
     ),
 ]
 
@@ -106,7 +104,7 @@ def plan(
 ) -> None:
     """Shows what would be planned: dates, slack, chains, buffers; keeps nothing.
 
-    The dates are those by precedence alone, then those planned with the resources levelled.
+    It shows the dates by precedence alone, then the dates planned with levelled resources.
     """
     imported = _imported(file, account, project, start, solver, buffers, columns)
     document = read_plan(imported.document)
@@ -139,7 +137,7 @@ def plan(
 
 
 def difference_lines(changes: tuple[Difference, ...]) -> Iterable[str]:
-    """The first of the differences, one a line: what was before and what is now."""
+    """The first differences, one per line: the value before and the value now."""
     for change in changes[:SHOWN]:
         yield f"{change.field}: {_shown(change.before)} -> {_shown(change.after)}"
     if len(changes) > SHOWN:
@@ -172,7 +170,7 @@ def _imported(
 
 
 def _compared(name: str, imported: Imported, document: PlanDocument, made_at: datetime, strict: bool) -> Comparison:
-    """The dates by precedence alone against the file's own; under --strict a difference is an error."""
+    """Compares the dates by precedence alone with the file's own; with --strict, a difference is an error."""
     unlevelled = document.model_copy(update={"planning": document.planning.model_copy(update={"levelling": "none"})})
     comparison = compare(imported, document, plan_project(unlevelled, made_at).project)
     if strict and comparison.first is not None:
@@ -221,7 +219,7 @@ def _print_read(
 
 
 def _task_rows(planned: Planned) -> list[dict[str, Any]]:
-    """One row a task; start and finish are the earliest by precedence alone, slack is in working days."""
+    """One row per task; start and finish are the earliest by precedence alone, slack is in working days."""
     project, dates = planned.project, planned.dates
     calendar = project.calendar
     earliest = instants(project.tasks, project.network, dates.start, dates.finish, calendar)

@@ -1,4 +1,4 @@
-"""How results are printed: no control character of a name reaches the terminal."""
+"""Prints results; no control character of a name reaches the terminal."""
 
 import json
 import re
@@ -15,17 +15,17 @@ from chainbell.rules.payload import wire_instant
 
 console = Console(highlight=False)
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-"""Control characters of C0, DEL and C1, line separators, and what turns the direction of writing."""
+"""The control characters C0, DEL and C1, line separators, and characters that change the writing direction."""
 _UNSAFE_IN_JSON = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", ""))
 
 
 def plain(value: object) -> str:
-    """The text of a value with control characters spelt out: `\\x1b`, `\\u202e`."""
+    """The text of a value with control characters written as escapes: `\\x1b`, `\\u202e`."""
     return _UNSAFE.sub(lambda match: _spelt(match.group(), wide="\\u{:04x}", narrow="\\x{:02x}"), str(value))
 
 
 def marked(value: object) -> str:
-    """The same, for rich: what looks like markup is text."""
+    """The same, for rich: markup in the value is plain text."""
     return escape(plain(value))
 
 
@@ -34,28 +34,28 @@ def _spelt(character: str, *, wide: str, narrow: str) -> str:
 
 
 def say(*values: object) -> None:
-    """One line on standard output."""
+    """Prints one line on standard output."""
     print(*map(plain, values))
 
 
 def warn(text: str) -> None:
-    """One line on standard error, as chainbell's own."""
+    """Prints one line on standard error, marked as chainbell's."""
     print(f"chainbell: {plain(text)}", file=sys.stderr, flush=True)
 
 
 def json_text(value: Any) -> str:
-    """JSON on one line, with characters escaped that a terminal would obey."""
+    """JSON on one line, with terminal control characters escaped."""
     text = json.dumps(value, ensure_ascii=False)
     return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def print_json(value: Any) -> None:
-    """One line, written at once: what is printed has been committed."""
+    """Prints one line of JSON and flushes it: what is printed has been committed."""
     print(json_text(value), flush=True)
 
 
 def new_table(*headings: str, names: str = "name") -> Table:
-    """A table without lines; the columns of ids and names may fold, the others stay on one line."""
+    """A table without lines; columns of ids and names may wrap, the others stay on one line."""
     table = Table(box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, no_wrap=heading not in ("task", names), min_width=14 if heading == names else None)
@@ -74,7 +74,7 @@ def event_line(event: Event) -> dict[str, Any]:
 
 
 def refusal(error: Exception) -> int | None:
-    """Says what was refused and returns the exit status; None for an error that nobody foresaw."""
+    """Prints what was refused and returns the exit status; returns None for an unexpected error."""
     if not isinstance(error, ChainbellError):
         return None
     warn(str(error))

@@ -20,23 +20,23 @@ from chainbell.rules import Event
 from chainbell.rules.payload import wire, wire_instant
 
 TRAIL = 35
-"""How many of the newest points of the trail are shown."""
+"""How many points of the trail are shown, the newest."""
 
 project_app = typer.Typer(no_args_is_help=True, help=COMMANDS["project"][1])
 events_app = typer.Typer(no_args_is_help=True, help=COMMANDS["events"][1])
 app.add_typer(project_app, name="project")
 app.add_typer(events_app, name="events")
-ProjectArgument = Annotated[str, typer.Argument(help="Its id; int:7 or str:7 where both exist.")]
+ProjectArgument = Annotated[str, typer.Argument(help="The project's id; int:7 or str:7 if both exist.")]
 
 
 @app.command()
 def apply(
-    context: typer.Context, file: Annotated[str, typer.Argument(help="JSON lines; - is standard input.")]
+    context: typer.Context, file: Annotated[str, typer.Argument(help="A file of JSON lines; - is standard input.")]
 ) -> None:
     """Applies changes, one JSON object a line, and prints the events that they bring.
 
     A file is applied as a whole or not at all. Standard input is a stream: each line is durable once its answer,
-    `{"line": n, "events": [...]}`, is printed; the first line that is refused ends it.
+    `{"line": n, "events": [...]}`, is printed. The first refused line ends the command.
     """
     if file != "-":
         changes = [_read_line(number, line) for number, line in _read_lines(Path(file))]
@@ -143,9 +143,9 @@ def baselines(
 @events_app.command("list")
 def list_events(
     context: typer.Context,
-    project: Annotated[str | None, typer.Option(help="Of this project only.")] = None,
-    name: Annotated[str | None, typer.Option(help="Of this name only, such as task.red.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    project: Annotated[str | None, typer.Option(help="Only events of this project.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only events with this name, such as task.red.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many events to show, the newest.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Lists events, oldest first."""

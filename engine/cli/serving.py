@@ -27,10 +27,12 @@ app.add_typer(token_app, name="token")
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
-    dispatch: Annotated[bool, typer.Option(help="Deliver webhooks in this process, too.")] = True,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 picks a free one.")] = 8080,
+    dispatch: Annotated[bool, typer.Option(help="Also deliver webhooks in this process.")] = True,
     open_docs: Annotated[bool, typer.Option(help="Show the API at /docs without a token.")] = False,
-    housekeeping: Annotated[bool, typer.Option(help="Re-evaluate, retain and tell statistics at their times.")] = True,
+    housekeeping: Annotated[
+        bool, typer.Option(help="Re-evaluate, delete old rows and log statistics on schedule; needs --dispatch.")
+    ] = True,
 ) -> None:
     """Serves the management API, delivers webhooks and keeps house, until interrupted."""
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -39,7 +41,7 @@ def serve(
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket on the address, taken before the database is opened; raises InvalidInputError for one in use."""
+    """A socket on the address, bound before the database is opened; raises InvalidInputError if it is in use."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -74,7 +76,7 @@ def _address(runner: web.AppRunner) -> str:
 def create(
     context: typer.Context,
     account: Annotated[str, typer.Option(help="The account that the token manages.")],
-    name: Annotated[str, typer.Option(help="What it is for; names what `revoke` takes back.")] = "token",
+    name: Annotated[str, typer.Option(help="A name for the token; `revoke --name` uses it.")] = "token",
 ) -> None:
     """Makes a token and shows it, this once."""
     with open_engine(context, creates=lambda engine: engine.tokens.add(account_id(engine, account), name)) as engine:
@@ -84,8 +86,8 @@ def create(
 @token_app.command()
 def revoke(
     context: typer.Context,
-    account: Annotated[str, typer.Option(help="The account whose tokens go.")],
-    name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
+    account: Annotated[str, typer.Option(help="The account whose tokens are revoked.")],
+    name: Annotated[str | None, typer.Option(help="Only tokens with this name.")] = None,
 ) -> None:
     """Takes tokens back."""
     with open_engine(context) as engine:

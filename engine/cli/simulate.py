@@ -22,15 +22,17 @@ from chainbell.rules import Event
 from chainbell.storage import Attempt
 
 REASON_COLUMN = 18
-"""Where reasons stand, on all of their lines: below the names of the events."""
+"""The column where reasons start, on each of their lines: below the names of the events."""
 
 
 @app.command()
 def simulate(
     file: Annotated[Path, typer.Argument(help="A scenario in YAML or JSON.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON per event.")] = False,
-    deliver_to: Annotated[str | None, typer.Option(help="Deliver every event to this URL, loopback included.")] = None,
-    secret: Annotated[str | None, typer.Option(help="The secret that signs, with --deliver-to.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per event.")] = False,
+    deliver_to: Annotated[
+        str | None, typer.Option(help="Deliver every event to this URL; loopback is allowed.")
+    ] = None,
+    secret: Annotated[str | None, typer.Option(help="The signing secret for --deliver-to.")] = None,
     listen: Annotated[bool, typer.Option(help="Deliver every event to a verifying receiver on loopback.")] = False,
 ) -> None:
     """Runs a scenario; exits 1 where an expectation fails or a delivery does not arrive."""

@@ -24,19 +24,22 @@ WebhookArgument = Annotated[str, typer.Argument(help="The id of the webhook, as 
 @webhooks_app.command("add")
 def add(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(help="Where deliveries are posted.")],
-    account: Annotated[str, typer.Option(help="The account whose events it gets.")],
-    name: Annotated[str, typer.Option(help="What people know it by.")] = "webhook",
-    event: Annotated[list[str] | None, typer.Option(help="An event it gets; repeat for more. All by default.")] = None,
-    secret: Annotated[
-        str | None, typer.Option(help="Signs the deliveries; generated and shown once if left out.")
+    url: Annotated[str, typer.Argument(help="The URL that receives the deliveries.")],
+    account: Annotated[str, typer.Option(help="The account whose events are delivered.")],
+    name: Annotated[str, typer.Option(help="A name for people.")] = "webhook",
+    event: Annotated[
+        list[str] | None, typer.Option(help="An event to deliver; repeat for more. All by default.")
     ] = None,
-    header: Annotated[list[str] | None, typer.Option(help="A header of your own, `Name: value`; may repeat.")] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="The signing secret; if omitted, it is generated and shown once.")
+    ] = None,
+    header: Annotated[list[str] | None, typer.Option(help="A custom header, `Name: value`; repeat for more.")] = None,
     body_format: Annotated[
         str, typer.Option(help="compact, or spaced for receivers that re-serialise in Python.")
     ] = "compact",
     ca: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM certificates to trust for it, and no others.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="PEM certificates to trust instead of the public authorities."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -73,7 +76,7 @@ def add(
 @webhooks_app.command("list")
 def list_webhooks(
     context: typer.Context,
-    account: Annotated[str | None, typer.Option(help="Those of this account only.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only webhooks of this account.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lists registrations with their counters."""
@@ -92,7 +95,7 @@ def list_webhooks(
 def logs(
     context: typer.Context,
     webhook_id: WebhookArgument,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="How many attempts to show, the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Lists the attempts of one webhook, newest first."""
@@ -127,7 +130,7 @@ def resume(context: typer.Context, webhook_id: WebhookArgument) -> None:
 def send_test(
     context: typer.Context,
     webhook_id: WebhookArgument,
-    event: Annotated[str, typer.Option(help="The event to pretend.")] = "project.started",
+    event: Annotated[str, typer.Option(help="The event name to send.")] = "project.started",
     as_json: AsJson = False,
 ) -> None:
     """Delivers a test event at once and explains what came of it; exits 1 where it did not arrive."""
@@ -143,7 +146,7 @@ def send_test(
 
 
 def explained(attempt: Attempt) -> str:
-    """What an attempt's result means, and where to look."""
+    """What an attempt's result means, and where to look for the cause."""
     status, error = attempt.http_status, attempt.error or ""
     if status is None:
         return f"{_WORDS.get(attempt.outcome, attempt.outcome)} ({error})"
@@ -171,7 +174,7 @@ _WORDS = {
 def resend(
     context: typer.Context,
     webhook_id: WebhookArgument,
-    log_id: Annotated[str, typer.Argument(help="The id of the delivery, as `webhooks logs` shows it.")],
+    log_id: Annotated[str, typer.Argument(help="The id of the log entry, as `webhooks logs` shows it.")],
 ) -> None:
     """Makes the delivery of a log entry due again."""
     delivery = log_key(log_id)
@@ -186,7 +189,7 @@ def resend(
 def recover(
     context: typer.Context,
     webhook_id: WebhookArgument,
-    since: Annotated[str, typer.Option(help="From an instant such as 2025-02-20T09:00Z on, or a date: 00:00 UTC.")],
+    since: Annotated[str, typer.Option(help="An instant such as 2025-02-20T09:00Z, or a date, which means 00:00 UTC.")],
 ) -> None:
     """Makes every failed delivery since then due again."""
     given = moment(since, "since") or datetime.now(UTC)
@@ -200,8 +203,10 @@ def recover(
 def rotate(
     context: typer.Context,
     webhook_id: WebhookArgument,
-    secret: Annotated[str | None, typer.Option(help="The new secret; generated if left out.")] = None,
-    overlap_hours: Annotated[float, typer.Option(min=0, max=720, help="How long the old one signs as well.")] = 24.0,
+    secret: Annotated[str | None, typer.Option(help="The new secret; generated if omitted.")] = None,
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, max=720, help="How long the old secret also signs, in hours.")
+    ] = 24.0,
 ) -> None:
     """A new secret that signs at once."""
     with open_engine(context) as engine:

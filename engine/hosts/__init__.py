@@ -1,1 +1,1 @@
-"""At home in a host: its transactions joined, its sessions watched."""
+"""Integration with a host: joins its transactions and watches its sessions."""

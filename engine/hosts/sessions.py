@@ -1,7 +1,7 @@
-"""Joining the host's transaction: changes through its session, signals only once it has committed.
+"""Joins the host's transaction: changes go through its session, and signals are sent only after it commits.
 
-A host's SQLModel or SQLAlchemy session is used as it is; an async host calls through `AsyncSession.run_sync`. What was
-applied within a savepoint that is rolled back is forgotten with it.
+A host's SQLModel or SQLAlchemy session is used as it is; an async host calls through `AsyncSession.run_sync`. Changes
+applied within a savepoint are forgotten if it is rolled back.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from chainbell.storage import projects
 Announce = Callable[[], None]
 
 PENDING = "chainbell_pending"
-"""Where a session's `info` keeps what waits for its commit."""
+"""The key in a session's `info` for what waits for its commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What to do after the commit, and the savepoints within which it was applied."""
+    """What to do after the commit, and the savepoints within which the change was applied."""
 
     announce: Announce
     savepoints: tuple[SessionTransaction, ...]
@@ -29,7 +29,7 @@ class _Waiting:
 def joined_connection(session: Session | Connection) -> Connection:
     """The connection of the host's transaction, ready to write.
 
-    On SQLite a transaction that has only read cannot become a writer once another has written, so the write lock is
+    On SQLite, a transaction that has only read cannot start to write once another one has written, so the write lock is
     taken before anything is read.
     """
     connection = session if isinstance(session, Connection) else session.connection()
@@ -39,7 +39,7 @@ def joined_connection(session: Session | Connection) -> Connection:
 
 
 def wait_for_commit(session: Session, announce: Announce) -> None:
-    """Announces when the host commits; forgets when it rolls back."""
+    """Calls `announce` when the host commits, and forgets it when the host rolls back."""
     waiting: list[_Waiting] | None = session.info.get(PENDING)
     if waiting is None:
         waiting = session.info[PENDING] = []

@@ -1,7 +1,7 @@
-"""Watching a host's sessions: edits of chainbell's own rows become changes, in the same flush and transaction.
+"""Watches a host's sessions: edits of chainbell's own rows become changes, in the same flush and transaction.
 
-A host that sets `task.status = "Completed"` on a `TaskRow` through its ORM session gets what `engine.apply` would have
-done: the edit is taken back from the flush and applied as a change, which writes the row with all that follows from it.
+If a host sets `task.status = "Completed"` on a `TaskRow` through its ORM session, the effect is that of `engine.apply`:
+the edit is removed from the flush and applied as a change, which writes the row and everything that follows from it.
 """
 
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.storage.tables import MilestoneRow, ProjectRow, TaskRow
 
 BY = "chainbell_by"
-"""Where a session's `info` may name the person behind its edits: `{"id": 1, "name": ".."}`."""
+"""The key in a session's `info` for the person who makes its edits: `{"id": 1, "name": ".."}`."""
 REPORTED: dict[type[Any], dict[str, str]] = {
     TaskRow: {"status": "status", "remaining": "remainingDuration", "percent": "percentComplete"},
     ProjectRow: {"status": "status"},
     MilestoneRow: {"achieved_at": "at"},
 }
-"""By kind of row, the columns that a host may edit, and the fields of the change that they become."""
+"""For each kind of row, the columns that a host may edit, with the fields of the change that they become."""
 
 
 def watch(sessions: Any, apply: Callable[[list[Change], Session], Any], now: Callable[[], datetime]) -> None:
-    """Listens to a session, a session class or a sessionmaker; `apply` takes the changes of one flush."""
+    """Listens to a session, a session class or a sessionmaker; calls `apply` with the changes of each flush."""
 
     def before_flush(session: Session, _context: Any, _instances: Any) -> None:
         changes: list[Change] = []
@@ -45,13 +45,13 @@ def watch(sessions: Any, apply: Callable[[list[Change], Session], Any], now: Cal
 
 
 def _order(row: Any) -> tuple[int, str]:
-    """Projects before tasks before milestones, so that one flush gives one order of events."""
+    """Projects before tasks before milestones, so that a flush always gives the same order of events."""
     kinds = (ProjectRow, TaskRow, MilestoneRow)
     return (kinds.index(type(row)) if type(row) in kinds else len(kinds), str(inspect(row).identity))
 
 
 def _edits(row: Any) -> dict[str, Any]:
-    """The new values of the columns that were edited; raises InvalidInputError for one that only a plan may change."""
+    """The new values of the edited columns; raises InvalidInputError for a column that only a plan may change."""
     allowed = REPORTED.get(type(row))
     if allowed is None:
         return {}

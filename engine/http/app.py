@@ -10,15 +10,16 @@ from chainbell.engine.http.problems import Handler, as_problems
 from chainbell.engine.http.requests import ACCOUNT, ENGINE, in_thread
 
 LARGEST_BODY = 16 * 1024 * 1024
-"""Bytes of a request."""
+"""The largest request body, in bytes."""
 OPEN_HANDLERS: web.AppKey[set[object]] = web.AppKey("open_handlers", set)
-"""The handlers that ask for no token."""
+"""The handlers that need no token."""
 
 
 def create_app(engine: Engine, *, largest_body: int = LARGEST_BODY, open_docs: bool = False) -> web.Application:
     """The management API on an engine; mount it with `host.add_subapp(prefix, create_app(engine))` or run it.
 
-    `largest_body` is bytes of a request. `/docs` shows the API as a page, and asks for no token with `open_docs`.
+    `largest_body` limits request bodies, in bytes. `/docs` shows the API as a page; with `open_docs`, the page needs no
+    token.
     """
     app = web.Application(middlewares=[as_problems, _with_account], client_max_size=largest_body)
     app[ENGINE] = engine
@@ -44,7 +45,7 @@ def create_app(engine: Engine, *, largest_body: int = LARGEST_BODY, open_docs: b
 
 @web.middleware
 async def _with_account(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Finds the account of the bearer token; without one nothing but the open handlers answers."""
+    """Finds the account of the bearer token; without a token, only the open handlers answer."""
     if request.match_info.handler in request.app[OPEN_HANDLERS]:
         return await handler(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

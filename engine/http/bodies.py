@@ -20,7 +20,7 @@ Url = Annotated[Text, Field(max_length=2048)]
 
 
 class Registration(Document):
-    """A registration; without a secret one is generated and shown in the answer, once."""
+    """A registration; without a secret, one is generated and shown once, in the answer."""
 
     name: Text
     url: Url
@@ -34,7 +34,7 @@ class Registration(Document):
 
 
 class Update(Document):
-    """What is left out stays as it is; `caCertificates` may be null, for the public authorities again."""
+    """Fields that are left out stay unchanged; `caCertificates: null` returns to the public authorities."""
 
     name: Text | None = None
     url: Url | None = None
@@ -48,27 +48,27 @@ class Update(Document):
 
 
 class TestEvent(Document):
-    """A test event: its name, and the data to send in place of none."""
+    """A test event: its name, and optional data to send."""
 
     event: Text
     data: dict[str, Any] | None = None
 
 
 class Rotation(Document):
-    """The new secret, generated where it is left out, and for how long the old one signs as well."""
+    """The new secret, generated if it is left out, and how long the old one also signs."""
 
     secret: Secret | None = None
     overlap_hours: Annotated[float, Strict(), Field(ge=0, le=720, allow_inf_nan=False)] = 24.0
 
 
 class Recovery(Document):
-    """From which instant on failed deliveries are made due again."""
+    """Failed deliveries created at this instant or later are made due again."""
 
     since: Instant
 
 
 class LogQuery(Document):
-    """A page of the log, of one result or one event only where these are given."""
+    """A page of the log, optionally of one result or one event only."""
 
     top: Annotated[int, Field(alias="$top", ge=0, le=LARGEST_PAGE)] = PAGE
     skip: Annotated[int, Field(alias="$skip", ge=0, le=10**8)] = 0
@@ -77,7 +77,7 @@ class LogQuery(Document):
 
 
 class EventQuery(Document):
-    """The newest so many events, of one project or one name only where these are given."""
+    """The newest events up to a number, optionally of one project or one name only."""
 
     project_id: Text | None = None
     event: Text | None = None
@@ -85,7 +85,7 @@ class EventQuery(Document):
 
 
 class AnyChange(RootModel[Change]):
-    """A change of state, told apart by its `kind`."""
+    """A state change; `kind` says which."""
 
 
 Changes = AnyChange | Annotated[list[AnyChange], Field(max_length=MOST_CHANGES)]

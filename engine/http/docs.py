@@ -1,4 +1,4 @@
-"""`/docs`: the API as a page. Swagger UI is part of the package; nothing is fetched from anywhere else."""
+"""`/docs`: the API as a page. Swagger UI is part of the package; nothing is loaded from another server."""
 
 import gzip
 from functools import cache
@@ -17,7 +17,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Swagger UI styles its elements inline; scripts and requests stay with this server."""
+"""Inline styles are allowed, since Swagger UI needs them; scripts and requests are limited to this server."""
 
 
 def add_docs(app: web.Application) -> list[web.AbstractRoute]:

@@ -1,4 +1,4 @@
-"""What Prometheus gets: the process's own counts, and what the database says when it is asked."""
+"""The metrics for Prometheus: the counts of this process, and what the database reports on request."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from chainbell.engine.engine import Engine
 from chainbell.storage import Webhook
 
 MOST_ENDPOINTS = 100
-"""How many endpoints have labels of their own: those that have been failing for longest."""
+"""How many endpoints have their own labels: those that have been failing the longest."""
 
 
 def _tell_failing(engine: Engine, webhooks: Sequence[Webhook]) -> None:

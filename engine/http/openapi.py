@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of the management API, made from the declared routes, the documents that they check and the payloads."""
+"""OpenAPI 3.1 of the management API, generated from the routes, the documents that they check and the payloads."""
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -20,7 +20,7 @@ ROUTES: tuple[Route, ...] = (
     *projects.events.declared,
     *operations.routes.declared,
 )
-"""Every route, in the order of the document."""
+"""Every route, in document order."""
 
 TAGS = {
     "Webhooks": "Endpoints that get events as signed requests.",
@@ -36,7 +36,7 @@ _PROBLEMS = {
     422: ("Invalid", "Input that cannot be taken; `field` and `reason` say why"),
     503: ("Unavailable", "The database did not take it; the same may be tried again"),
 }
-"""The problems that a route may answer with: the name of the component, what it means."""
+"""The problems that a route may answer with: the name of the component, and its meaning."""
 _ABOUT_HOST_IDS = "An integer or a string, as the plan has it; a string of digits begins with an apostrophe."
 
 
@@ -78,7 +78,7 @@ def document(rules: Sequence[Rule], *, prefix: str = "/") -> Json:
 
 
 def _kinds(route: Route) -> Iterator[tuple[str, Way, Any]]:
-    """What has a schema at a route, keyed by operation and part."""
+    """The kinds that have a schema in a route, keyed by operation and part."""
     if route.body is not None:
         yield f"{route.operation} body", "validation", described(route.body)
     for status, kind in _answers(route).items():
@@ -92,7 +92,7 @@ def described(body: Any) -> Any:
 
 
 def _answers(route: Route) -> dict[int, Any]:
-    """The kinds of JSON answers by status; what a handler answers as a response of its own is left out."""
+    """The kinds of JSON answers by status, except responses that a handler builds itself."""
     answer = route.answer
     if get_origin(answer) in (Union, UnionType):
         kinds = tuple(kind for kind in get_args(answer) if kind is not web.Response)
@@ -167,8 +167,8 @@ def _problems(route: Route) -> tuple[int, ...]:
 
 
 def _say_more(components: Json, events: Sequence[str]) -> None:
-    """What the models check beyond their types: the names of the events, that what is left out is not null, and that
-    the account is the token's where a plan names none."""
+    """Adds what the models check beyond their types: the names of the events, that omitted fields are not null, and
+    that a plan without an account gets the token's."""
     names = {"enum": list(events)}
     update = components["Update"]["properties"]
     for name, value in update.items():

@@ -1,4 +1,4 @@
-"""Is it alive, does it move: health, readiness, metrics. No token is asked for, and nothing of an account is told."""
+"""Health, readiness and metrics. These routes need no token and reveal nothing about an account."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,19 +14,19 @@ from chainbell.rules.payload import wire
 
 routes = Routes("Operations")
 STALLED = timedelta(minutes=5)
-"""How long a delivery may have been due before deliveries count as not moving."""
+"""How long a delivery may be due before the service counts as not ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The process answers."""
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceReadiness:
-    """Whether deliveries move: for how many seconds the oldest has been due."""
+    """Whether deliveries are being made, and for how many seconds the oldest has been due."""
 
     status: Literal["ok", "deliveries do not move"]
     oldest_due_seconds: float
@@ -34,13 +34,13 @@ class ServiceReadiness:
 
 @routes.route("get", "/healthz", "readHealth", scope=None)
 async def healthz(_: Engine) -> Health:
-    """Tell that the process answers."""
+    """Check that the process is running."""
     return Health()
 
 
 @routes.route("get", "/readyz", "readReadiness", scope=None, others={503: ServiceReadiness})
 def readyz(engine: Engine) -> ServiceReadiness | web.Response:
-    """Tell whether the database answers and nothing has been due for too long."""
+    """Check that the database answers and no delivery has been due for too long."""
     age = engine.portfolio.oldest_due()
     seconds = round(age.total_seconds(), 1)
     if age < STALLED:
@@ -50,6 +50,6 @@ def readyz(engine: Engine) -> ServiceReadiness | web.Response:
 
 @routes.route("get", "/metrics", "readMetrics", scope=None)
 def metrics(engine: Engine) -> web.Response:
-    """Tell the metrics in Prometheus' text format."""
+    """Read the metrics in the Prometheus text format."""
     body, content_type = exposition(engine)
     return web.Response(body=body, headers={"Content-Type": content_type})

@@ -1,4 +1,4 @@
-"""From a declared route to a handler of aiohttp's: parse, check, work in a thread, answer."""
+"""Turns a declared route into an aiohttp handler: parse, check, work in a thread, answer."""
 
 import inspect
 import json
@@ -20,7 +20,7 @@ from chainbell.rules.payload import camel_case, wire
 
 
 def handler_of(route: Route) -> Handler:
-    """What aiohttp calls for the route. Bodies are parsed and answers written in a thread, beside the event loop."""
+    """The aiohttp handler of the route. Bodies are parsed and answers written in a thread, beside the event loop."""
     is_async = inspect.iscoroutinefunction(route.handler)
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -76,7 +76,7 @@ def _query(request: web.Request, kind: type[Document]) -> Document:
 
 
 def _body(data: bytes, kind: Any) -> Any:
-    """The JSON of a request, checked field by field unless the handler does it."""
+    """The JSON of a request, checked field by field unless the handler does this."""
     document = read_json(data, "body")
     if get_origin(kind) is Annotated and any(isinstance(one, Described) for one in get_args(kind)):
         return document

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents, whatever goes wrong."""
+"""Turns every error into an RFC 9457 problem document."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -26,11 +26,11 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (ConflictError, HTTPStatus.CONFLICT),
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-"""The first that fits."""
+"""The status of each error; the first match applies."""
 
 
 class Problem(Document):
-    """A problem document (RFC 9457); `field` and `reason` stand where a field is to blame."""
+    """A problem document (RFC 9457); `field` and `reason` are present if a field is wrong."""
 
     type: str
     title: str
@@ -41,7 +41,7 @@ class Problem(Document):
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: str) -> web.Response:
-    """A problem as an answer; `members` are `field` and `reason`."""
+    """A problem document as a response; `members` are `field` and `reason`."""
     body = Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail, **members)
     text = json.dumps(body.model_dump(exclude_unset=True))
     return web.Response(status=status, text=text, content_type="application/problem+json", headers=headers)
@@ -49,7 +49,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
 
 @web.middleware
 async def as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns every error into a problem document; what nobody foresaw is logged and told without its inside."""
+    """Turns every error into a problem document; an unexpected error is logged, and its details are not shown."""
     try:
         return await handler(request)
     except web.HTTPException as error:

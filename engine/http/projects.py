@@ -22,7 +22,7 @@ PROJECT = "/api/v1/projects/{projectId}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventShown:
-    """An event; `task_id` is null for events of a project, `data` is what travels to webhooks."""
+    """An event; `task_id` is null if it is not about a task, and `data` is what webhooks receive."""
 
     id: str
     event: str
@@ -34,28 +34,28 @@ class EventShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventExplained(EventShown):
-    """An event with the values that it was decided on."""
+    """An event with the values that the decision was based on."""
 
     why: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsFired:
-    """The events of a change, in their order."""
+    """The events of a change, in order."""
 
     events: tuple[EventShown, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventList:
-    """Kept events, oldest first."""
+    """Stored events, oldest first."""
 
     value: tuple[EventShown, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanLoaded:
-    """The baseline that the project now follows, what it changed against the one before, and the events fired."""
+    """The project's new baseline, what it changed from the previous one, and the events fired."""
 
     project_id: HostId
     baseline: int
@@ -100,7 +100,7 @@ EXAMPLE_PLAN = {
 
 @projects.route("post", "/api/v1/changes", "applyChanges", scope="report", example=EXAMPLE_CHANGE)
 def apply_changes(view: AccountView, body: Annotated[Any, Described(Changes)]) -> EventsFired:
-    """Apply one change or a list; a list is applied whole or not at all."""
+    """Apply one change or a list; a list is applied as a whole or not at all."""
     documents = body if isinstance(body, list) else [body]
     if len(documents) > MOST_CHANGES:
         raise InvalidInputError("body", f"more than {MOST_CHANGES} changes at once")
@@ -127,7 +127,7 @@ def status(view: AccountView, project_id: HostId) -> ProjectReport:
 
 @projects.route("post", PROJECT + "/preview", "previewChange", scope="read", example=EXAMPLE_CHANGE)
 def preview(view: AccountView, project_id: HostId, body: Annotated[Any, Described(AnyChange)]) -> EventsFired:
-    """Preview what a change would fire; nothing is kept."""
+    """Preview what a change would fire; nothing is stored."""
     document = body
     if isinstance(document, dict) and document.get("kind") != "plan":
         document = {**document, "projectId": document.get("projectId", project_id)}

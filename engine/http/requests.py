@@ -1,4 +1,4 @@
-"""What handlers share: who asks, and where storage works."""
+"""What handlers share: the engine, the account of the request, and threads for storage."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def engine_of(request: web.Request) -> Engine:
-    """For what concerns all accounts; handlers of an account's own routes get `view_of`."""
+    """The whole engine, for routes that concern all accounts; other handlers use `view_of`."""
     return request.config_dict[ENGINE]
 
 
@@ -26,5 +26,5 @@ def view_of(request: web.Request) -> AccountView:
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """Storage is synchronous: it works in a thread, and the event loop goes on."""
+    """Runs synchronous storage code in a thread, so that the event loop is not blocked."""
     return await asyncio.to_thread(work, *arguments)

@@ -1,4 +1,4 @@
-"""Routes declared once: what a handler's signature says is parsed, checked, answered, and described in OpenAPI."""
+"""Declares routes once: a handler's signature defines what is parsed, checked, answered and described in OpenAPI."""
 
 import inspect
 import re
@@ -10,7 +10,7 @@ from chainbell.engine.documents.fields import Document
 from chainbell.rules.payload import camel_case
 
 Scope = Literal["read", "report", "webhooks"]
-"""What a caller must be allowed to do: look, tell what changed, manage webhooks."""
+"""What a caller must be allowed to do: read, report changes, or manage webhooks."""
 Tag = Literal["Webhooks", "Projects", "Events", "Operations"]
 H = TypeVar("H", bound=Callable[..., Any])
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -19,18 +19,18 @@ _VERBS = ("get", "post", "put", "patch", "delete")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Marks a body that a handler gets as plain JSON and fills in before it is checked; `kind` has its schema."""
+    """Marks a body that a handler gets as plain JSON and completes before it is checked; `kind` has its schema."""
 
     kind: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One route. `summary` and what follows it come from the handler; kinds are classes with a schema.
+    """One route. `summary` and the fields after it come from the handler; kinds are classes with a schema.
 
-    `parameters` are the path's, in its order, by the handler's argument names; `scope` is None where no token is asked
-    for. `body` is None without one; `has_default_body` where it may be left out. `others` are answers beside success,
-    by status; `example` is a body.
+    `parameters` are those of the path, in path order, keyed by the handler's argument names. `scope` is None if the
+    route needs no token. `body` is None if there is none; `has_default_body` is true if it may be omitted. `others` are
+    answers other than success, by status; `example` is an example of the body.
     """
 
     method: str
@@ -54,8 +54,8 @@ class Route:
 class Routes:
     """The routes of one subject, filled by its decorators.
 
-    A handler's first argument is what it may see (`AccountView`, or the whole `Engine` on an open route), then the
-    path's parameters by name, `query` and `body`. It returns the answer, a dataclass, or raises.
+    A handler's first argument is what it may access: `AccountView`, or the whole `Engine` on an open route. Then follow
+    the path's parameters by name, `query` and `body`. It returns the answer, a dataclass, or raises.
     """
 
     tag: Tag
@@ -72,7 +72,7 @@ class Routes:
         example: Any = None,
         others: Mapping[int, Any] | None = None,
     ) -> Callable[[H], H]:
-        """Declares the handler that it decorates; its docstring's first sentence is the summary."""
+        """Declares the decorated handler as a route; its docstring's first paragraph is the summary."""
         assert method in _VERBS, method  # noqa: S101  a programmer's slip
 
         def declare(handler: H) -> H:

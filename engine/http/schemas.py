@@ -1,4 +1,4 @@
-"""JSON schemas of what travels: documents that come in, dataclasses that go out in camelCase."""
+"""JSON schemas of requests and answers: incoming documents, and outgoing dataclasses in camelCase."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -12,11 +12,11 @@ from chainbell.rules.payload import camel_case
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
 Way = Literal["validation", "serialization"]
-"""Of what comes in, of what goes out."""
+"""The schema of incoming or of outgoing data."""
 
 
 def schemas_of(kinds: Mapping[tuple[str, Way], Any]) -> tuple[dict[tuple[str, Way], Json], Json]:
-    """The schema of each kind by its key, and the definitions that they share, by name."""
+    """The schema of each kind by its key, and their shared definitions by name."""
     adapters = [(name, way, TypeAdapter(kind)) for (name, way), kind in kinds.items()]
     found, shared = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
     definitions = {name: travelling(schema) for name, schema in shared.get("$defs", {}).items()}
@@ -24,7 +24,7 @@ def schemas_of(kinds: Mapping[tuple[str, Way], Any]) -> tuple[dict[tuple[str, Wa
 
 
 def envelope_schema(rule: Rule) -> Json:
-    """The schema of what a webhook receives for one rule's event: the envelope with the payload as `data`."""
+    """The schema of what a webhook receives for an event of this rule: the envelope with the payload as `data`."""
     return {
         "type": "object",
         "required": ["webhookId", "event", "timestamp", "accountId", "data", "metadata"],
@@ -40,7 +40,7 @@ def envelope_schema(rule: Rule) -> Json:
 
 
 def payload_schema(payload: type) -> Json:
-    """The schema of a payload class as it travels, inner definitions in place."""
+    """The schema of a payload class as it is sent, with definitions inlined."""
     try:
         schema = TypeAdapter(payload).json_schema(mode="serialization")
     except (PydanticSchemaGenerationError, PydanticUserError):
@@ -52,7 +52,7 @@ def payload_schema(payload: type) -> Json:
 
 
 def travelling(schema: Any) -> Any:
-    """The schema with camelCase names, without the titles that only repeat them."""
+    """The schema with camelCase names and without the titles that only repeat them."""
     if isinstance(schema, list):
         return [travelling(item) for item in schema]
     if not isinstance(schema, dict):

@@ -61,7 +61,7 @@ class DeliveriesRecovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretRotated:
-    """The secret that signs from now on, shown this once; the old one signs as well for so long."""
+    """The secret that signs from now on, shown only here; the old one also signs for `overlap_hours`."""
 
     webhook_id: str
     secret: str
@@ -102,7 +102,7 @@ def read(view: AccountView, webhook_id: str) -> WebhookRead:
 
 @routes.route("put", ONE, "updateWebhook", scope="webhooks", example={"name": "Updated", "events": ["task.red"]})
 def update(view: AccountView, webhook_id: str, body: Update) -> WebhookShown:
-    """Change what is named, and nothing else."""
+    """Change the fields that are given, and no others."""
     changes = body.model_dump(exclude_unset=True)
     for name, value in changes.items():
         if value is None and name != "ca_certificates":
@@ -118,13 +118,13 @@ def delete(view: AccountView, webhook_id: str) -> None:
 
 @routes.route("patch", ONE + "/pause", "pauseWebhook", scope="webhooks")
 def pause(view: AccountView, webhook_id: str) -> WebhookShown:
-    """Hold its deliveries."""
+    """Pause a webhook: its deliveries are held."""
     return webhook_shown(view.webhooks.pause(webhook_id))
 
 
 @routes.route("patch", ONE + "/resume", "resumeWebhook", scope="webhooks")
 def resume(view: AccountView, webhook_id: str) -> WebhookShown:
-    """Release its deliveries."""
+    """Resume a webhook: its held deliveries are released."""
     return webhook_shown(view.webhooks.resume(webhook_id))
 
 
@@ -161,12 +161,12 @@ def resend(view: AccountView, webhook_id: str, log_id: str) -> DeliveryResent:
     example={"since": "2025-01-30T14:30:00Z"},
 )
 def recover(view: AccountView, webhook_id: str, body: Recovery) -> DeliveriesRecovered:
-    """Send failed deliveries again, those made from an instant on."""
+    """Make failed deliveries due again, from an instant on."""
     return DeliveriesRecovered(webhook_id=webhook_id, recovered=view.webhooks.recover(webhook_id, body.since))
 
 
 @routes.route("post", ONE + "/rotate-secret", "rotateSecret", scope="webhooks", example={"overlapHours": 24})
 def rotate(view: AccountView, webhook_id: str, body: Rotation = Rotation()) -> SecretRotated:  # noqa: B008  frozen
-    """Give a webhook a new secret; the old one signs as well for a while."""
+    """Rotate the secret; the old one also signs during the overlap."""
     secret = view.webhooks.rotate(webhook_id, secret=body.secret, overlap=timedelta(hours=body.overlap_hours))
     return SecretRotated(webhook_id=webhook_id, secret=secret, overlap_hours=body.overlap_hours)

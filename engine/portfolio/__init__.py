@@ -1,1 +1,1 @@
-"""What concerns all projects: re-evaluation in batches, retention, erasure, statistics."""
+"""Work on all projects: batch re-evaluation, retention, erasure, statistics."""

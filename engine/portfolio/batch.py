@@ -1,8 +1,8 @@
-"""The batch job: time passes for a whole portfolio, in chunks, on one process, several, or a Dask cluster.
+"""The batch job: re-evaluates a whole portfolio in chunks, in one process, several processes, or on a Dask cluster.
 
-A chunk is read in one snapshot, evaluated in memory, and written in one short transaction; what another writer has
-changed meanwhile is done again by itself. A project that has been evaluated at the instant asked for, or later, is
-left out, so a run that was killed goes on where it stopped and a second run adds nothing.
+A chunk is read in one snapshot, evaluated in memory, and written in one short transaction. A project that another
+writer has changed meanwhile is evaluated again by itself. A project already evaluated at the requested instant, or
+later, is skipped, so after a kill the next run continues where it stopped, and a second run adds nothing.
 """
 
 import gc
@@ -24,28 +24,28 @@ from chainbell.storage import Database, history, is_passing, projects
 from chainbell.storage.snapshots import Snapshots
 
 CHUNK = 200
-"""Projects that are read, evaluated and written together."""
+"""How many projects are read, evaluated and written together."""
 WAITING_CHUNKS = 4
-"""Chunks a worker that are handed out ahead: enough to keep it busy, few enough to keep memory flat."""
+"""How many chunks per worker are submitted ahead: enough to keep it busy, few enough to keep memory flat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every chunk of a run has in common; it travels to workers, so its rules are importable functions."""
+    """What all chunks of a run share; it is sent to workers, so its rules must be importable functions."""
 
     database_url: str
     as_of: date
-    """An instant, or a date: the opening of that day on each project's own calendar."""
+    """An instant, or a date, which means the opening of that day on each project's own calendar."""
     rules: tuple[Rule, ...]
     now: datetime
     dry_run: bool = False
     database: Database | None = None
-    """Open already, for a job that stays in its process."""
+    """An open database, for a job that stays in this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkReport:
-    """What one chunk came to; `refused` names projects that cannot be evaluated, with the reason."""
+    """The result of one chunk; `refused` names the projects that cannot be evaluated, with the reason."""
 
     projects: int
     events: tuple[Event, ...]
@@ -54,7 +54,7 @@ class ChunkReport:
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a run came to; in a dry run `events` are those that would have fired, and nothing is kept."""
+    """The result of a run; in a dry run, `events` counts those that would have fired, and nothing is stored."""
 
     projects: int
     events: int
@@ -66,14 +66,14 @@ Submit = Callable[[Job, list[int]], "Future[ChunkReport]"]
 
 
 def evaluate_chunk(job: Job, keys: Sequence[int]) -> ChunkReport:
-    """Evaluates these projects as of the job's instant and writes what changed; runs in any process."""
+    """Evaluates these projects as of the job's instant and writes what changed, in whatever process it runs."""
     with _without_cyclic_collection():
         return _evaluate_chunk(job.database or _database(job.database_url), job, keys)
 
 
 @contextmanager
 def _without_cyclic_collection() -> Iterator[None]:
-    """A chunk is millions of small tuples without a cycle among them: looking for cycles would take half the time."""
+    """A chunk is millions of small tuples without a reference cycle; searching for cycles would take half the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -84,7 +84,7 @@ def _without_cyclic_collection() -> Iterator[None]:
 
 
 def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
-    """The chunk together; where anything of it cannot be read or written, one project at a time."""
+    """Evaluates the chunk together or, if any part of it cannot be read or written, one project at a time."""
     try:
         return _evaluate_together(database, job, keys)
     except Exception as error:
@@ -142,7 +142,7 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
 
 
 def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
-    """A project that somebody changed between our read and our write, under its lock; nothing if it is gone."""
+    """Evaluates, under its lock, a project that changed between our read and our write; nothing if it is gone."""
     with database.write() as connection:
         unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
         try:
@@ -158,7 +158,7 @@ def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
 
 @lru_cache(maxsize=4)
 def _database(url: str) -> Database:
-    """One open database a process."""
+    """One open database for each process."""
     return Database(url)
 
 
@@ -170,9 +170,9 @@ def run(
     workers: int = 1,
     dask: str | None = None,
 ) -> BatchReport:
-    """Runs all chunks, handing out a few ahead of those that have come back; `on_chunk` hears of each.
+    """Runs all chunks, a few ahead of those that have finished, and calls `on_chunk` with the report of each.
 
-    Raises InvalidInputError for a Dask cluster that is not there.
+    Raises InvalidInputError if the Dask cluster cannot be reached.
     """
     counted, fired = 0, 0
     refused: list[tuple[HostId, str]] = []
@@ -206,7 +206,7 @@ def _first_done(pending: set[Any]) -> tuple[set[Any], set[Any]]:
 
 @contextmanager
 def _submitting(workers: int, dask: str | None) -> Iterator[tuple[Callable[[Job, list[int]], Any], int]]:
-    """How a chunk is handed out, and how many at a time: to this process, to others, or to a cluster."""
+    """How to submit a chunk, and how many at a time: to this process, to others, or to a cluster."""
     if dask is not None:
         try:
             from distributed import Client

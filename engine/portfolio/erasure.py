@@ -1,4 +1,4 @@
-"""Retention and erasure: what is old goes, and an account or a person can be forgotten completely."""
+"""Retention and erasure: deletes old rows, and erases an account or a person completely."""
 
 import re
 from collections import Counter
@@ -16,15 +16,16 @@ from chainbell.rules import HostId
 from chainbell.storage import Database, resending, retention
 
 ROWS = 500
-"""Rows of each kind, and projects, that go in one transaction."""
+"""How many rows of each kind, and how many projects, are deleted in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept, None for ever.
+    """How long things are kept; None means for ever.
 
-    Deliveries that are still to be made are kept however old they are, but those that a paused or deactivated webhook
-    has held for that long expire: resuming does not release them, they can be recovered, and go as much later again.
+    A pending delivery is kept however old it is, unless its webhook is paused or deactivated: once it is older than
+    `deliveries`, it expires. Resuming the webhook does not release an expired delivery; `recover` makes it due again.
+    An expired delivery is deleted after the same period.
     """
 
     events: timedelta | None = timedelta(days=400)
@@ -40,7 +41,7 @@ class Retention:
 
 
 def expire(database: Database, limits: Retention, now: datetime) -> int:
-    """Deletes what is older than the limits, in small transactions; returns how many rows went."""
+    """Deletes rows older than the limits, in small transactions; returns how many were deleted."""
     if limits.deliveries is not None:
         _expire_held(database, now - limits.deliveries, now)
     before = {kind.name: now - age for kind in fields(limits) if (age := getattr(limits, kind.name)) is not None}
@@ -48,7 +49,7 @@ def expire(database: Database, limits: Retention, now: datetime) -> int:
 
 
 def _until_nothing_goes(database: Database, work: Callable[[Connection], int]) -> int:
-    """Repeats the work in transactions of its own, other writers in between; how many rows went in all."""
+    """Repeats the work, each time in its own transaction so that others can write; returns the number of rows."""
     total = 0
     while True:
         with database.write() as connection:
@@ -71,15 +72,15 @@ def _expire_held(database: Database, before: datetime, now: datetime) -> None:
 
 
 def erase_account(database: Database, account: HostId) -> int:
-    """Deletes everything that an account has, in small transactions; returns how many projects and rows went."""
+    """Deletes everything that an account has, in small transactions; returns how many projects and rows."""
     return _until_nothing_goes(database, lambda connection: retention.erase_account(connection, account, ROWS))
 
 
 def erase_person(database: Database, account: HostId, person: HostId) -> int:
-    """Removes a person from everything kept of an account, a project at a time; returns how many rows named them.
+    """Removes a person from all data of an account, one project at a time; returns how many rows named them.
 
-    Tasks are left without an assignee, projects without a manager; in plans, changes, events and deliveries that stay,
-    nobody stands where the person stood, and their name is taken out of recommendations.
+    Their tasks have no assignee afterwards, and their projects no manager. Plans, changes, events and deliveries stay,
+    with null in place of the person. Recommendations no longer contain the name.
     """
     with database.read() as connection:
         keys = retention.account_projects(connection, account)
@@ -94,21 +95,21 @@ def erase_person(database: Database, account: HostId, person: HostId) -> int:
 
 
 def _encode(document: Any, before: bytes) -> bytes:
-    """A delivery's bytes in the format that it had."""
+    """The document's bytes in the same format as before."""
     return (
         javascript_json.spaced(document) if before.startswith(b'{"webhookId": ') else javascript_json.compact(document)
     )
 
 
 def _is_person(value: dict[str, Any], person: HostId, name: str | None) -> bool:
-    """Tasks and deliverables have an id and a name as well: a person has an email, or this person's name."""
+    """Tasks and deliverables also have an id and a name, so a person must have an email, or this person's name."""
     if value.get("id") != person or isinstance(value["id"], str) != isinstance(person, str):
         return False
     return set(value) <= {"id", "name", "email"} and ("email" in value or value.get("name") == name)
 
 
 def _scrubber(person: HostId, name: str | None) -> Callable[[Any], Any]:
-    """A function from a kept document to the same without the person."""
+    """A function that returns a stored document without the person."""
     named = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)") if name else None
 
     def scrubbed(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What concerns all projects: the batch job, retention, erasure, statistics."""
+"""Work on all projects: the batch job, retention, erasure, statistics."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +19,11 @@ from chainbell.storage import projects as store
 from chainbell.storage import webhooks as registrations
 
 WIDEST_ZONE = timedelta(hours=36)
-"""How long after 00:00 UTC a date may still open somewhere."""
+"""How long after 00:00 UTC a date may still open in some time zone."""
 
 
 def _latest(moment: date) -> datetime:
-    """The instant, or one that is not before the opening of the date in any time zone."""
+    """The instant itself, or an instant not before the opening of the date in any time zone."""
     if isinstance(moment, datetime):
         return moment
     return datetime.combine(moment, time(), UTC) + WIDEST_ZONE
@@ -31,14 +31,14 @@ def _latest(moment: date) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """How many projects have each status, how many deliveries are in each state; every one is named."""
+    """How many projects have each status, and how many deliveries each state; zeros included."""
 
     projects: Mapping[ProjectStatus, int]
     deliveries: Mapping[DeliveryState, int]
 
 
 class Portfolio:
-    """`engine.portfolio`: looks after the projects of all accounts."""
+    """`engine.portfolio`: works on the projects of all accounts."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -54,14 +54,14 @@ class Portfolio:
         dry_run: bool = False,
         on_chunk: Callable[[ChunkReport], None] = lambda report: None,
     ) -> BatchReport:
-        """Lets time pass for all Active projects, or those named: as of now, of an instant, or of a date.
+        """Re-evaluates all Active projects, or those named, as of an instant or a date; by default now.
 
-        A date is each project's opening on that day, in its own time zone. An instant more than a day ahead of the
-        clock is a dry run: what would fire is told, nothing is kept.
+        A date means the opening of that day in each project's own time zone. An instant more than a day ahead of the
+        clock makes it a dry run, which reports what would fire and stores nothing.
 
-        `workers` are processes on this machine, `dask` is the address of a cluster (PostgreSQL only). Projects already
-        evaluated at that instant are left out, so a second run adds nothing. `on_chunk` hears of each chunk written.
-        Raises InvalidInputError naming the argument.
+        `workers` is the number of processes on this machine; `dask` is the address of a cluster (PostgreSQL only).
+        Projects already evaluated at that instant are skipped, so a second run adds nothing. `on_chunk` is called with
+        the report of each chunk. Raises InvalidInputError naming the argument.
         """
         at = self._core.now() if as_of is None else checked_moment(as_of, "asOf")
         for field, ids in (("accounts", accounts), ("projects", projects)):
@@ -91,7 +91,7 @@ class Portfolio:
     def count_to_reevaluate(
         self, as_of: date, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
     ) -> int:
-        """How many projects `reevaluate` would look at."""
+        """How many projects `reevaluate` would evaluate."""
         with self._core.database.read() as connection:
             return store.count_to_evaluate(connection, _latest(as_of), accounts, projects)
 
@@ -108,34 +108,34 @@ class Portfolio:
             last = keys[-1]
 
     def existing_projects(self, ids: Sequence[HostId], *, account: HostId | None = None) -> list[HostId]:
-        """Those of the ids that some project has, of one account or of all, in the order given."""
+        """Those of the ids that are ids of projects, in one account or in any, in the order given."""
         with self._core.database.read() as connection:
             return existing.existing_projects(connection, ids, account)
 
     def existing_accounts(self, ids: Sequence[HostId]) -> list[HostId]:
-        """Those of the ids that some account with a project, a webhook or a token has, in the order given."""
+        """Those of the ids that are ids of accounts with a project, a webhook or a token, in the order given."""
         with self._core.database.read() as connection:
             return existing.existing_accounts(connection, ids)
 
     def accounts(self, *, but: Collection[HostId] = ()) -> list[HostId]:
-        """The accounts that have projects, those in `but` left out."""
+        """The accounts that have projects, except those in `but`."""
         with self._core.database.read() as connection:
             return [account for account in store.accounts(connection) if account not in but]
 
     def retain(self, limits: Retention | None = None) -> int:
-        """Deletes what is older than the limits, in small transactions; returns how many rows went."""
+        """Deletes rows older than the limits, in small transactions; returns how many were deleted."""
         return erasure.expire(self._core.database, limits or Retention(), self._core.now())
 
     def erase_account(self, account: HostId) -> int:
-        """Deletes everything that an account has; returns how many projects and rows of its own went."""
+        """Deletes everything that an account has; returns how many projects and other rows of its own."""
         return erasure.erase_account(self._core.database, account)
 
     def erase_person(self, account: HostId, person: HostId) -> int:
-        """Removes a person from everything that is kept of an account; returns how many rows named them."""
+        """Removes a person from all data of an account; returns how many rows named them."""
         return erasure.erase_person(self._core.database, account, person)
 
     def statistics(self) -> Statistics:
-        """Counts for a glance: projects by status, deliveries by state."""
+        """Counts of projects by status and of deliveries by state."""
         with self._core.database.read() as connection:
             projects = store.count_by_status(connection)
             deliveries = outbox.count_by_state(connection)
@@ -147,7 +147,7 @@ class Portfolio:
             return registrations.webhooks(connection)
 
     def oldest_due(self) -> timedelta:
-        """For how long the delivery that waits longest has been due, whoever waits for it."""
+        """How long the oldest due delivery has been due, over all accounts."""
         now = self._core.now()
         with self._core.database.read() as connection:
             oldest = outbox.oldest_due(connection, now)

@@ -1,1 +1,1 @@
-"""Reading: the state of projects, their baselines, events and why they fired."""
+"""Reading: the state of projects, their baselines, and events with why they fired."""

@@ -1,4 +1,4 @@
-"""The baselines of a project: what each promised, and what it changed against the one before."""
+"""The baselines of a project: what each one promised, and what it changed from the previous one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from chainbell.storage.history import KeptBaseline
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A baseline: when it was made, what it changed (the first one nothing), the plan document as it was given.
+    """A baseline: when it was made, what it changed (nothing for the first), and the plan document as given.
 
-    `planned` is the plan as it was planned, in the same form with dates, chains, buffers and resource links spelt out
-    (None in databases from before it was kept), `notes` what was said of it.
+    `planned` is the plan as it was planned: the same form with dates, chains, buffers and resource links written out.
+    It is None for baselines of versions that did not store it. `notes` says what was derived.
     """
 
     number: int
@@ -26,9 +26,9 @@ class Baseline:
 
 
 def baselines_of(kept: Iterable[KeptBaseline]) -> list[Baseline]:
-    """The baselines that were kept, in their order. Nothing is planned anew.
+    """The stored baselines, in order. Nothing is planned again.
 
-    Where one of two was not kept as it was planned, the documents are compared as they were given.
+    If one of two was not stored as planned, their documents are compared as given.
     """
     found: list[Baseline] = []
     before: KeptBaseline | None = None

@@ -19,7 +19,7 @@ from chainbell.storage import projects as store
 
 
 class Reading:
-    """Reads what is kept."""
+    """Reads stored events, projects and baselines."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -32,7 +32,7 @@ class Reading:
         name: str | None = None,
         limit: int | None = None,
     ) -> list[Event]:
-        """Kept events, oldest first; with a limit the newest of them."""
+        """Stored events, oldest first; with a limit, only the newest."""
         if project is not None:
             checked_id(project, "projectId")
         if account is not None:
@@ -41,7 +41,7 @@ class Reading:
             return events.find_events(connection, account_id=account, project_id=project, name=name, limit=limit)
 
     def event(self, event_id: str, *, account: HostId | None = None) -> Event:
-        """One kept event with its `why`; raises NotFoundError if there is none of this id, or not of this account."""
+        """One stored event with its `why`; raises NotFoundError if it does not exist or belongs to another account."""
         with self._core.database.read() as connection:
             found = events.find_event(connection, event_id)
         if found is None or (account is not None and found.account_id != account):
@@ -51,7 +51,7 @@ class Reading:
     def status(self, project: HostId, *, account: HostId | None = None, as_of: date | None = None) -> ProjectReport:
         """The state of a project at an instant, or at the opening of a date in its own time zone.
 
-        By default at its last evaluation, before any at its start.
+        The default is its last evaluation or, before the first, the project's start.
         """
         with self._core.database.read() as connection:
             key = self._project_key(connection, project, account)
@@ -66,13 +66,13 @@ class Reading:
             raise InvalidInputError("asOf", f"the forecast leaves all dates: {error}") from None
 
     def baselines(self, project: HostId, *, account: HostId | None = None) -> list[Baseline]:
-        """Every baseline of a project, the first one first, each with what it changed."""
+        """Every baseline of a project, oldest first, each with what it changed."""
         with self._core.database.read() as connection:
             kept = history.baselines(connection, self._project_key(connection, project, account))
         return baselines_of(kept)
 
     def last_baseline(self, project: HostId, *, account: HostId | None = None) -> Baseline:
-        """The baseline that a project follows, with what it changed; the older ones are not read."""
+        """The current baseline of a project, with what it changed; older ones are not all read."""
         with self._core.database.read() as connection:
             key = self._project_key(connection, project, account)
             kept = history.baselines(connection, key, newest=2)

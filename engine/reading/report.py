@@ -10,7 +10,7 @@ from chainbell.rules.payload import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BufferStatus:
-    """Consumption is percent, signed; sizes are working days."""
+    """The state of one buffer; consumption is signed percent, size is working days."""
 
     id: HostId
     chain: HostId
@@ -22,7 +22,7 @@ class BufferStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
-    """A task as reported and forecast; durations are working days, consumption is percent of the buffer it names."""
+    """A task as reported and forecast; durations are working days, consumption is percent of `buffer`."""
 
     id: HostId
     name: str
@@ -38,9 +38,9 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectReport:
-    """What is known of a project at `as_of`: its figures, buffers and tasks, the trail of its fever chart.
+    """The state of a project at `as_of`: its figures, buffers and tasks, and the trail of its fever chart.
 
-    Consumption is percent of a buffer, completion percent of the critical chain; sizes are working days.
+    Consumption is percent of a buffer, completion is percent of the critical chain, and sizes are working days.
     """
 
     account_id: HostId

@@ -1,1 +1,1 @@
-"""What runs by itself: the dispatcher, and housekeeping by the clock."""
+"""What runs by itself: the dispatcher, and housekeeping on schedule."""

@@ -1,7 +1,7 @@
 """APScheduler wakes the dispatcher; the database says what is due.
 
-One wake-up job is moved to the next due time whenever the dispatcher runs idle. A commit of the same process nudges it
-at once, on PostgreSQL one of any other process too, and a slow interval looks for what was left unsaid.
+Whenever the dispatcher becomes idle, one wake-up job is moved to the next due time. A commit in the same process wakes
+it at once; on PostgreSQL, so does a commit in another process. A slow interval finds what was not announced.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from chainbell.engine.running.housekeeping import Housekeeping, schedule
 from chainbell.storage.notifications import Listener
 
 LOOK_AGAIN_SECONDS = 1.0
-"""How soon work committed by other processes is noticed on SQLite; on PostgreSQL they tell."""
+"""How soon commits of other processes are noticed on SQLite; on PostgreSQL they send a notification."""
 
 
 async def run_dispatcher(
     engine: Engine, dispatcher: Dispatcher, stop: asyncio.Event, housekeeping: Housekeeping | None = None
 ) -> None:
-    """Delivers until `stop` is set, and keeps house at the times given; the batch in flight is finished first."""
+    """Delivers until `stop` is set, and runs housekeeping on schedule; attempts in flight finish first."""
     loop = asyncio.get_running_loop()
     scheduler = AsyncIOScheduler(timezone=UTC)
 

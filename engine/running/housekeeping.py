@@ -1,6 +1,6 @@
-"""What runs by the clock, woken by APScheduler: re-evaluation in each account's time zone, retention, statistics.
+"""What runs on schedule, by APScheduler: re-evaluation in each account's time zone, retention, statistics.
 
-Two processes doing the same harm nothing: what has been evaluated or deleted is left out, whoever did it.
+Two processes may do the same work without harm: each skips what the other has already evaluated or deleted.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId
 
 MISFIRE_SECONDS = 3600
-"""How late a run may start and still be made, for a process that was busy or asleep."""
+"""How late a run may still start, if the process was busy or asleep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Housekeeping:
     """When things run, as crontab lines (minute, hour, day, month, weekday).
 
-    `reevaluate` runs at that time in `time_zone`, for the accounts in `time_zones` at that time in theirs. Raises
-    InvalidInputError for a line or a zone that cannot be.
+    `reevaluate` runs at that time in `time_zone`; for the accounts in `time_zones`, at that time in their own zone.
+    Raises InvalidInputError for an invalid line or time zone.
     """
 
     reevaluate: str = "0 6 * * *"
@@ -54,7 +54,7 @@ def _cron(field_name: str, line: str, zone: str) -> CronTrigger:
 
 
 def schedule(scheduler: AsyncIOScheduler, engine: Engine, times: Housekeeping) -> None:
-    """Adds the jobs to a scheduler; each runs in a thread, one of a kind at a time."""
+    """Adds the jobs to a scheduler; they run in one thread, one at a time."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="chainbell-housekeeping")
 
     def add(name: str, line: str, zone: str, work: "partial[None]") -> None:
