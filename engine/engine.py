@@ -1,7 +1,7 @@
 """`Engine`, composed of its parts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 
 from blinker import Signal
@@ -103,6 +103,7 @@ class Engine:
         workers: int = 1,
         dask: str | None = None,
         dry_run: bool = False,
+        patience: timedelta = timedelta(),
         on_chunk: Callable[[ChunkReport], None] = lambda report: None,
     ) -> BatchReport:
         """Re-evaluates all Active projects, or those named, as of an instant or a date; by default now.
@@ -110,7 +111,8 @@ class Engine:
         A date means the opening of that day in each project's own time zone. An instant more than a day ahead of the
         clock makes it a dry run, which reports what would fire and stores nothing. `workers` is the number of processes
         on this machine; `dask` is the address of a cluster (PostgreSQL only). Projects already evaluated at that
-        instant are skipped, so a second run adds nothing. `on_chunk` is called with the report of each chunk.
+        instant are skipped, so a second run adds nothing. A database that is away, full or locked is waited for as long
+        as `patience` says, and is a StorageError then. `on_chunk` is called with the report of each chunk.
 
         Raises InvalidInputError naming the argument.
         """
@@ -121,6 +123,7 @@ class Engine:
             workers=workers,
             dask=dask,
             dry_run=dry_run,
+            patience=patience,
             on_chunk=on_chunk,
         )
 

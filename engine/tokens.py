@@ -1,29 +1,91 @@
 """Bearer tokens for the management API: each belongs to one account and is stored as a hash."""
 
+import builtins
 import secrets as token_source
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal, get_args
 
 from chainbell.engine.core import Core
+from chainbell.engine.documents.fields import checked_id
+from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import HostId
 from chainbell.storage import tokens as store
+from chainbell.storage.tokens import Token
+
+Scope = Literal["read", "report", "webhooks", "admin"]
+"""What a token may do: look, tell what changed, manage webhooks, everything."""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+USED_AGAIN = timedelta(minutes=10)
+"""How often the last use of a token is written down."""
+LONGEST_NAME = 200
 
 
 class Tokens:
-    """`engine.tokens`: creates, recognises and revokes bearer tokens."""
+    """`engine.tokens`: creates, recognises, lists and revokes bearer tokens."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def add(self, account: HostId, name: str = "token") -> str:
-        """Creates a token for one account and returns it; it cannot be shown again."""
+    def add(
+        self,
+        account: HostId,
+        name: str = "token",
+        *,
+        scopes: Sequence[Scope] = ("admin",),
+        expires_at: datetime | None = None,
+    ) -> str:
+        """Creates a token for one account and returns it; it cannot be shown again.
+
+        It may do everything, unless `scopes` say less, and does not expire, unless it has an `expires_at`. Raises
+        InvalidInputError for an unknown scope, none at all, or an expiry that is over.
+        """
+        checked_id(account, "account")
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise InvalidInputError("name", f"has to have 1 to {LONGEST_NAME} characters")
+        unknown = next((scope for scope in scopes if scope not in SCOPES), None)
+        if unknown is not None or not scopes:
+            raise InvalidInputError("scopes", f"{unknown!r} is none of {', '.join(SCOPES)}" if unknown else "are none")
+        now = self._core.now()
+        if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+            raise InvalidInputError("expiresAt", "an instant with a time zone, later than now, is needed")
         token = "cb_" + token_source.token_urlsafe(32)
+        kept = Token(
+            account_id=account,
+            name=name,
+            scopes=tuple(dict.fromkeys(scopes)),
+            created_at=now,
+            expires_at=expires_at,
+            last_used_at=None,
+        )
         with self._core.database.write() as connection:
-            store.add_token(connection, token, account, name, self._core.now())
+            store.add_token(connection, token, kept)
         return token
 
-    def account_of(self, token: str) -> HostId | None:
-        """The account that the token belongs to, or None if the token is unknown."""
+    def find(self, token: str) -> Token | None:
+        """Whose the token is and what it may do; None for one that is unknown or has expired."""
         with self._core.database.read() as connection:
-            return store.account_of(connection, token)
+            found = store.find_token(connection, token)
+        if found is None or (found.expires_at is not None and found.expires_at <= self._core.now()):
+            return None
+        return found
+
+    def account_of(self, token: str) -> HostId | None:
+        """The account that the token belongs to, or None if the token is unknown or has expired."""
+        found = self.find(token)
+        return None if found is None else found.account_id
+
+    def used(self, token: str, found: Token) -> None:
+        """Writes down that the token was used now, unless that was written a short while ago."""
+        now = self._core.now()
+        if found.last_used_at is None or now - found.last_used_at >= USED_AGAIN:
+            with self._core.database.write() as connection:
+                store.mark_used(connection, token, now)
+
+    def list(self, account: HostId) -> builtins.list[Token]:
+        """An account's tokens, the oldest first; of the tokens themselves nothing is shown."""
+        with self._core.database.read() as connection:
+            return store.tokens_of(connection, account)
 
     def revoke(self, account: HostId, name: str | None = None) -> int:
         """Deletes an account's tokens, or only those with this name; returns how many were deleted."""

@@ -70,7 +70,8 @@ class Database:
     def _open_sqlite(self) -> Engine:
         in_memory = self.url.database in (None, "", ":memory:")
         options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-        arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        waits = {} if "timeout" in self.url.query else {"timeout": BUSY_SECONDS}
+        arguments = {**waits, "check_same_thread": False}
         engine = create_engine(self.url, hide_parameters=True, connect_args=arguments, **options)
 
         @event.listens_for(engine, "connect")

@@ -1,7 +1,4 @@
-"""What is kept: one SQLModel class a table, to declare, migrate and browse; hot paths use its `__table__` alone.
-
-Coordinates (working days) are kept beside instants so that reading a portfolio needs no calendar arithmetic.
-"""
+"""One class a table. Coordinates (working days) are kept beside instants, so that reading needs no calendar."""
 
 from datetime import date, datetime
 from typing import Any, cast
@@ -228,12 +225,15 @@ class WebhookRow(Kept, table=True):
 
 
 class TokenRow(Kept, table=True):
-    """A bearer token of the management API, as its SHA-256."""
+    """A bearer token of the management API, as its SHA-256; without scopes it is one from before they were kept."""
 
     hash: str = Field(primary_key=True, max_length=64)
     account_id: HostId = Field(sa_type=HostIdType, index=True)
     name: str
     created_at: datetime = Field(sa_type=Instant)
+    scopes: list[str] | None = Field(sa_type=JSON)
+    expires_at: datetime | None = Field(sa_type=Instant)
+    last_used_at: datetime | None = Field(sa_type=Instant)
 
 
 FILL_PERCENT = 60

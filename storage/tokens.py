@@ -2,15 +2,36 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from chainbell.rules import HostId
 from chainbell.storage.tables import TokenRow, table
 
 TOKENS = table(TokenRow)
-_FIND = select(TOKENS.c.hash, TOKENS.c.account_id).where(TOKENS.c.hash == bindparam("hash"))
+EVERYTHING = ("admin",)
+"""The scopes of tokens from before scopes were kept."""
+_COLUMNS = ("account_id", "name", "scopes", "created_at", "expires_at", "last_used_at")
+_FIND = select(TOKENS.c.hash, *(TOKENS.c[name] for name in _COLUMNS)).where(TOKENS.c.hash == bindparam("hash"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is kept of a token: whose it is, what it may do, until when, and when it was used last.
+
+    The token itself is kept as a hash alone. `expires_at` is None for one that does not expire.
+    """
+
+    account_id: HostId
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
 
 
 def token_hash(token: str) -> str:
@@ -18,23 +39,38 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
-def add_token(connection: Connection, token: str, account_id: HostId, name: str, now: datetime) -> None:
-    """Keeps the hash of a token for an account; raises IntegrityError for a token that is kept already."""
-    values = {"hash": token_hash(token), "account_id": account_id, "name": name, "created_at": now}
-    connection.execute(insert(TOKENS).values(values))
+def add_token(connection: Connection, token: str, kept: Token) -> None:
+    """Keeps a token as its hash; raises IntegrityError for one that is kept already."""
+    values = {name: getattr(kept, name) for name in _COLUMNS}
+    connection.execute(insert(TOKENS).values({**values, "hash": token_hash(token), "scopes": list(kept.scopes)}))
 
 
-def account_of(connection: Connection, token: str) -> HostId | None:
-    """The account of a token; None for an unknown token."""
+def find_token(connection: Connection, token: str) -> Token | None:
+    """What is kept of a token, expired or not; None for an unknown one."""
     presented = token_hash(token)
     row = connection.execute(_FIND, {"hash": presented}).first()
     if row is None or not hmac.compare_digest(row.hash, presented):
         return None
-    account: HostId = row.account_id
-    return account
+    return _token(row[1:])
+
+
+def tokens_of(connection: Connection, account_id: HostId) -> list[Token]:
+    """An account's tokens, the oldest first."""
+    query = select(*(TOKENS.c[name] for name in _COLUMNS)).where(TOKENS.c.account_id == account_id)
+    return [_token(row) for row in connection.execute(query.order_by(TOKENS.c.created_at, TOKENS.c.hash))]
+
+
+def mark_used(connection: Connection, token: str, at: datetime) -> None:
+    """Keeps when a token was used last."""
+    connection.execute(update(TOKENS).where(TOKENS.c.hash == token_hash(token)).values(last_used_at=at))
 
 
 def revoke_tokens(connection: Connection, account_id: HostId, name: str | None = None) -> int:
     """Deletes an account's tokens, or those of one name; returns how many there were."""
     query = delete(TOKENS).where(TOKENS.c.account_id == account_id)
     return connection.execute(query if name is None else query.where(TOKENS.c.name == name)).rowcount
+
+
+def _token(row: Sequence[Any]) -> Token:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Token(**{**values, "scopes": EVERYTHING if values["scopes"] is None else tuple(values["scopes"])})

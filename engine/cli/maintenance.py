@@ -81,6 +81,9 @@ def reevaluate(
     project: Annotated[list[str] | None, typer.Option(help="Only this project; repeat for more.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")] = 1,
     dask: Annotated[str | None, typer.Option(help="The address of a Dask scheduler (PostgreSQL only).")] = None,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Minutes to wait for a database that is away, full or locked.")
+    ] = 15.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would fire; write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +104,14 @@ def reevaluate(
                         print_json({"id": event.id, **event_line(event)})
 
             report = engine.reevaluate(
-                at, accounts=accounts, projects=projects, workers=workers, dask=dask, dry_run=dry_run, on_chunk=on_chunk
+                at,
+                accounts=accounts,
+                projects=projects,
+                workers=workers,
+                dask=dask,
+                dry_run=dry_run,
+                patience=timedelta(minutes=patience),
+                on_chunk=on_chunk,
             )
     for refused, reason in report.refused:
         warn(f"project {refused}: {reason}")

@@ -4,20 +4,23 @@ import asyncio
 import signal
 import socket
 import sys
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, cast
 
 import typer
 from aiohttp import web
 
-from chainbell.engine.cli.app import COMMANDS, app
+from chainbell.engine.cli.app import COMMANDS, AsJson, app
 from chainbell.engine.cli.delivering import SWITCH_SECONDS
 from chainbell.engine.cli.opening import account_id, nothing_to_refuse, open_engine
-from chainbell.engine.cli.printing import say
+from chainbell.engine.cli.printing import print_json, say
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.http import create_app
 from chainbell.engine.running.dispatching import run_dispatcher
 from chainbell.engine.running.housekeeping import Housekeeping
+from chainbell.engine.tokens import Scope
+from chainbell.rules.payload import wire
 
 token_app = typer.Typer(no_args_is_help=True, help=COMMANDS["token"][1])
 app.add_typer(token_app, name="token")
@@ -77,10 +80,43 @@ def create(
     context: typer.Context,
     account: Annotated[str, typer.Option(help="The account that the token manages.")],
     name: Annotated[str, typer.Option(help="A name for the token; `revoke --name` uses it.")] = "token",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it may do: read, report, webhooks; repeat for more. All by default."),
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until it expires; by default never.")
+    ] = None,
 ) -> None:
     """Makes a token and shows it, this once."""
-    with open_engine(context, creates=lambda engine: engine.tokens.add(account_id(engine, account), name)) as engine:
-        print(engine.tokens.add(account_id(engine, account), name))
+
+    def created(engine: Engine) -> str:
+        until = None if days is None else engine.now() + timedelta(days=days)
+        return engine.tokens.add(
+            account_id(engine, account), name, scopes=cast("list[Scope]", scope or ["admin"]), expires_at=until
+        )
+
+    with open_engine(context, creates=created) as engine:
+        print(created(engine))
+
+
+@token_app.command("list")
+def list_tokens(
+    context: typer.Context,
+    account: Annotated[str, typer.Option(help="The account whose tokens are listed.")],
+    as_json: AsJson = False,
+) -> None:
+    """Lists tokens: their names and scopes, when they expire and were used last."""
+    with open_engine(context) as engine:
+        found = engine.tokens.list(account_id(engine, account))
+    for token in found:
+        if as_json:
+            print_json(wire(token))
+        else:
+            until = "never" if token.expires_at is None else wire(token.expires_at)
+            used = "never" if token.last_used_at is None else wire(token.last_used_at)
+            scopes = ", ".join(token.scopes)
+            say(f"{token.name}  {scopes}  created {wire(token.created_at)}  expires {until}  used {used}")
 
 
 @token_app.command()

@@ -1,18 +1,26 @@
 """The application: routes, tokens, limits."""
 
+import asyncio
+from contextlib import suppress
+
 from aiohttp import web
 
 from chainbell.engine.engine import Engine
+from chainbell.engine.errors import StorageError
 from chainbell.engine.http.docs import add_docs
 from chainbell.engine.http.openapi import ROUTES, document
 from chainbell.engine.http.plumbing import answer, handler_of
 from chainbell.engine.http.problems import Handler, as_problems
 from chainbell.engine.http.requests import ACCOUNT, ENGINE, in_thread
+from chainbell.engine.tokens import Tokens
+from chainbell.storage.tokens import Token
 
 LARGEST_BODY = 16 * 1024 * 1024
 """The largest request body, in bytes."""
-OPEN_HANDLERS: web.AppKey[set[object]] = web.AppKey("open_handlers", set)
-"""The handlers that need no token."""
+SCOPES: web.AppKey[dict[object, str | None]] = web.AppKey("scopes", dict)
+"""The scope that each handler asks of a token; None for those that need no token."""
+MARKING: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("marking", set)
+"""Writes of when tokens were used, beside the requests."""
 
 
 def create_app(engine: Engine, *, largest_body: int = LARGEST_BODY, open_docs: bool = False) -> web.Application:
@@ -23,36 +31,59 @@ def create_app(engine: Engine, *, largest_body: int = LARGEST_BODY, open_docs: b
     """
     app = web.Application(middlewares=[as_problems, _with_account], client_max_size=largest_body)
     app[ENGINE] = engine
-    opened: set[object] = set()
+    app[MARKING] = set()
+    app.on_response_prepare.append(_say_nothing_of_the_server)
+    scopes: dict[object, str | None] = {}
     for route in ROUTES:
         handler = handler_of(route)
         app.router.add_route(route.method.upper(), route.path, handler)
         if route.method == "get":
             app.router.add_route("HEAD", route.path, handler)
-        if route.scope is None:
-            opened.add(handler)
+        scopes[handler] = route.scope
     described = document(engine.core.rules)
 
     async def openapi(request: web.Request) -> web.Response:
         prefix = request.path.removesuffix("/openapi.json") or "/"
         return answer({**described, "servers": [{"url": prefix}]})
 
-    opened.add(app.router.add_get("/openapi.json", openapi).handler)
-    page = {route.handler for route in add_docs(app)}
-    app[OPEN_HANDLERS] = opened | page if open_docs else opened
+    scopes[app.router.add_get("/openapi.json", openapi).handler] = None
+    if open_docs:
+        scopes |= {route.handler: None for route in add_docs(app)}
+    else:
+        add_docs(app)
+    app[SCOPES] = scopes
     return app
+
+
+async def _say_nothing_of_the_server(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)
 
 
 @web.middleware
 async def _with_account(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Finds the account of the bearer token; without a token, only the open handlers answer."""
-    if request.match_info.handler in request.app[OPEN_HANDLERS]:
+    """Finds the account of the bearer token; without a token, only the open handlers answer.
+
+    A token that has not the scope of the route is answered 403.
+    """
+    scopes = request.app[SCOPES]
+    wanted = scopes.get(request.match_info.handler, "")
+    if wanted is None:
         return await handler(request)
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    account = None
-    if scheme.lower() == "bearer" and token.strip():
-        account = await in_thread(request.config_dict[ENGINE].tokens.account_of, token.strip())
-    if account is None:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    text, tokens = text.strip(), request.config_dict[ENGINE].tokens
+    token = await in_thread(tokens.find, text) if scheme.lower() == "bearer" and text else None
+    if token is None:
         raise web.HTTPUnauthorized(text="a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
-    request[ACCOUNT] = account
+    if wanted and wanted not in token.scopes and "admin" not in token.scopes:
+        raise web.HTTPForbidden(text=f"the token needs the scope {wanted!r}")
+    marking = asyncio.create_task(_mark_used(tokens, text, token))
+    request.app[MARKING].add(marking)
+    marking.add_done_callback(request.app[MARKING].discard)
+    request[ACCOUNT] = token.account_id
     return await handler(request)
+
+
+async def _mark_used(tokens: Tokens, text: str, token: Token) -> None:
+    """Beside the request: a database that is locked keeps nobody waiting for this."""
+    with suppress(StorageError):
+        await in_thread(tokens.used, text, token)

@@ -30,6 +30,7 @@ TAGS = {
 }
 _PROBLEMS = {
     401: ("Unauthorized", "No token, or one that is not known"),
+    403: ("Forbidden", "The token has not the scope of this operation"),
     404: ("NotFound", "There is no such thing in this account"),
     409: ("Conflict", "Stale, or other writers came first"),
     413: ("TooLarge", "Too large"),

@@ -27,6 +27,8 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The status of each error; the first match applies."""
+RETRY_SECONDS = "5"
+"""When to try again while the database is away, full or locked."""
 
 
 class Problem(Document):
@@ -66,7 +68,11 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
             )
         if isinstance(error, InvalidInputError):
             return problem(status, str(error), field=error.field, reason=error.reason)
-        return problem(status, str(error))
+        if isinstance(error, StorageError) and not error.is_passing:
+            log.error("chainbell.request_failed", method=request.method, path=request.path, error=repr(error))
+            return problem(500, "the database cannot take this; it has been logged")
+        passes = status == HTTPStatus.SERVICE_UNAVAILABLE
+        return problem(status, str(error), {"Retry-After": RETRY_SECONDS} if passes else None)
     except Exception as error:  # noqa: BLE001  the last resort of a server
         log.error("chainbell.request_failed", method=request.method, path=request.path, error=repr(error))
         return problem(500, "an error of chainbell's own; it has been logged")

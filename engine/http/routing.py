@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from chainbell.engine.documents.fields import Document
+from chainbell.engine.tokens import Scope
 from chainbell.rules.payload import camel_case
 
-Scope = Literal["read", "report", "webhooks"]
-"""What a caller must be allowed to do: read, report changes, or manage webhooks."""
 Tag = Literal["Webhooks", "Projects", "Events", "Operations"]
 H = TypeVar("H", bound=Callable[..., Any])
 _PARAMETER = re.compile(r"\{(\w+)\}")

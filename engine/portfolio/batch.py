@@ -14,17 +14,21 @@ from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, TypeVar
 
 from chainbell.engine.changes.unit_of_work import UnitOfWork
 from chainbell.engine.documents.fields import instant_of
 from chainbell.engine.errors import EvaluationError, InvalidInputError
+from chainbell.engine.logs import log
 from chainbell.rules import Event, HostId, Rule
 from chainbell.storage import Database, history, is_passing, projects
 from chainbell.storage.snapshots import Snapshots
 
 CHUNK = 200
 """How many projects are read, evaluated and written together."""
+PAUSE_SECONDS = 1.0
+"""Between two tries while the database is away."""
 WAITING_CHUNKS = 4
 """How many chunks per worker are submitted ahead: enough to keep it busy, few enough to keep memory flat."""
 
@@ -39,6 +43,8 @@ class Job:
     rules: tuple[Rule, ...]
     now: datetime
     dry_run: bool = False
+    patience: float = 0.0
+    """Seconds for which a database that is away, full or locked is waited for."""
     database: Database | None = None
     """An open database, for a job that stays in this process."""
 
@@ -62,13 +68,27 @@ class BatchReport:
     dry_run: bool = False
 
 
+T = TypeVar("T")
 Submit = Callable[[Job, list[int]], "Future[ChunkReport]"]
 
 
 def evaluate_chunk(job: Job, keys: Sequence[int]) -> ChunkReport:
     """Evaluates these projects as of the job's instant and writes what changed, in whatever process it runs."""
     with _without_cyclic_collection():
-        return _evaluate_chunk(job.database or _database(job.database_url), job, keys)
+        return enduring(lambda: _evaluate_chunk(job.database or _database(job.database_url), job, keys), job.patience)
+
+
+def enduring(work: Callable[[], T], patience: float) -> T:
+    """The work, tried again while the database is away, full or locked, for so many seconds; then its StorageError."""
+    begun = monotonic()
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            if not is_passing(error) or monotonic() - begun >= patience:
+                raise
+            log.warning("chainbell.reevaluation_waits", error=repr(error))
+            sleep(PAUSE_SECONDS)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from chainbell.engine.documents.fields import checked_id, checked_moment
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
 from chainbell.engine.portfolio import erasure
-from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Job
+from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Job, enduring
 from chainbell.engine.portfolio.batch import run as run_batch
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId, ProjectStatus
@@ -52,6 +52,7 @@ class Portfolio:
         workers: int = 1,
         dask: str | None = None,
         dry_run: bool = False,
+        patience: timedelta = timedelta(),
         on_chunk: Callable[[ChunkReport], None] = lambda report: None,
     ) -> BatchReport:
         """Re-evaluates all Active projects, or those named, as of an instant or a date; by default now.
@@ -61,7 +62,8 @@ class Portfolio:
 
         `workers` is the number of processes on this machine; `dask` is the address of a cluster (PostgreSQL only).
         Projects already evaluated at that instant are skipped, so a second run adds nothing. `on_chunk` is called with
-        the report of each chunk. Raises InvalidInputError naming the argument.
+        the report of each chunk. A database that is away, full or locked is waited for as long as `patience` says,
+        and is a StorageError then. Raises InvalidInputError naming the argument.
         """
         at = self._core.now() if as_of is None else checked_moment(as_of, "asOf")
         for field, ids in (("accounts", accounts), ("projects", projects)):
@@ -75,7 +77,8 @@ class Portfolio:
             raise InvalidInputError("dask", "a cluster needs PostgreSQL: a SQLite file belongs to one machine")
         now = self._core.now()
         dry_run = dry_run or _latest(at) > now + (MOST_AHEAD if isinstance(at, datetime) else MOST_AHEAD + WIDEST_ZONE)
-        job = Job(self._core.database.url.render_as_string(hide_password=False), at, self._core.rules, now, dry_run)
+        url, seconds = self._core.database.url.render_as_string(hide_password=False), patience.total_seconds()
+        job = Job(url, at, self._core.rules, now, dry_run, seconds)
         if workers == 1 and dask is None:
             job = replace(job, database=self._core.database)
 
@@ -86,7 +89,7 @@ class Portfolio:
                 self._core.announce(list(report.events))
             on_chunk(report)
 
-        return run_batch(job, self._chunks(at, accounts, projects), announce, workers=workers, dask=dask)
+        return run_batch(job, self._chunks(at, accounts, projects, seconds), announce, workers=workers, dask=dask)
 
     def count_to_reevaluate(
         self, as_of: date, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
@@ -96,14 +99,19 @@ class Portfolio:
             return store.count_to_evaluate(connection, _latest(as_of), accounts, projects)
 
     def _chunks(
-        self, as_of: date, accounts: Sequence[HostId] | None, project_ids: Sequence[HostId] | None
+        self,
+        as_of: date,
+        accounts: Sequence[HostId] | None,
+        project_ids: Sequence[HostId] | None,
+        patience: float,
     ) -> Iterator[list[int]]:
         last = -1
-        while True:
+
+        def keys_after() -> list[int]:
             with self._core.database.read() as connection:
-                keys = store.keys_to_evaluate(connection, _latest(as_of), last, CHUNK, accounts, project_ids)
-            if not keys:
-                return
+                return store.keys_to_evaluate(connection, _latest(as_of), last, CHUNK, accounts, project_ids)
+
+        while keys := enduring(keys_after, patience):
             yield keys
             last = keys[-1]
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -20,6 +21,8 @@ from chainbell.engine.logs import log
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId
 
+PATIENCE = timedelta(minutes=15)
+"""How long a re-evaluation waits for a database that is away, full or locked."""
 MISFIRE_SECONDS = 3600
 """How late a run may still start, if the process was busy or asleep."""
 
@@ -82,7 +85,7 @@ def _logged(name: str, work: "partial[None]") -> None:
 
 def _reevaluate(engine: Engine, account: HostId | None, others: frozenset[HostId]) -> None:
     accounts = [account] if account is not None else engine.portfolio.accounts(but=others)
-    report = engine.reevaluate(accounts=accounts)
+    report = engine.reevaluate(accounts=accounts, patience=PATIENCE)
     log.info("chainbell.reevaluated", account_id=account, projects=report.projects, events=report.events)
 
 
