@@ -1,5 +1,6 @@
 """What every part of the engine uses: database, keys, rules, clock, signals, metrics."""
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,13 @@ from chainbell.engine.logs import log, log_event
 from chainbell.engine.metrics import Metrics
 from chainbell.rules import CATALOGUE, Event, FieldError, Rule
 from chainbell.storage import Database, KeyRing, KeyRingError, StorageError, generate_key, key_file_beside, webhooks
+from chainbell.storage.secrets import key_file_of
 from chainbell.storage.snapshots import Snapshots
 
+KEYS = "CHAINBELL_KEYS"
+"""The environment variable of the keys, separated by commas: the first one seals, all of them open."""
+SAMPLE = 10
+"""How many sealed secrets are tried when a database is opened."""
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 LONGEST_EVENT_NAME = 64
 
@@ -104,7 +110,8 @@ def open_core(
     """Opens the database and creates its tables if it is empty; raises InvalidInputError if an argument is unusable."""
     checked = _checked(rules)
     try:
-        given = KeyRing(list(keys)) if keys else None
+        of_environment = [key for key in os.environ.get(KEYS, "").split(",") if key.strip()]
+        given = KeyRing([key.strip() for key in keys or of_environment]) if keys or of_environment else None
         database = Database(database_url)
         if given is None and not database.is_sqlite:
             raise KeyRingError("PostgreSQL needs keys of your own; set CHAINBELL_KEYS")
@@ -112,7 +119,7 @@ def open_core(
         raise InvalidInputError(error.field, error.reason) from None
     try:
         database.prepare()
-        ring = given or _key_file(database)
+        ring = _checked_keys(database, given)
     except FieldError as error:
         database.close()
         raise InvalidInputError(error.field, error.reason) from None
@@ -142,11 +149,18 @@ def _checked(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _key_file(database: Database) -> KeyRing:
-    """The key file beside a SQLite file, created with it; a database in memory gets its own key."""
+def _checked_keys(database: Database, given: KeyRing | None) -> KeyRing:
+    """The keys that were given, or those beside a SQLite file, created with it; a database in memory has its own.
+
+    Raises KeyRingError where the database has sealed secrets, and no key for them: deliveries could not be signed.
+    """
     path = database.url.database
-    if path in (None, "", ":memory:"):
+    if given is None and path in (None, "", ":memory:"):
         return KeyRing([generate_key()])
     with database.read() as connection:
-        has_secrets = webhooks.any_is_registered(connection)
-    return key_file_beside(Path(str(path)), creates=not has_secrets)
+        sealed = webhooks.sealed_secrets(connection, SAMPLE)
+    ring = given or key_file_beside(Path(str(path)), creates=not sealed)
+    if sealed and not any(ring.opens(secret) for secret in sealed):
+        where = KEYS if given is not None else key_file_of(Path(str(path))).name
+        raise KeyRingError(f"none of those in {where} opens the secrets of this database")
+    return ring

@@ -1,15 +1,19 @@
 """Prometheus metrics of one engine, in its own registry beside the host's. The number of labels is bounded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from threading import Lock
+from time import monotonic
 from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
 
 from chainbell.delivery import Dispatcher
 from chainbell.rules import Event
 from chainbell.storage import Settlement
 
+FRESH_SECONDS = 10.0
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -20,6 +24,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         registry = self.registry
         self._dispatchers: WeakSet[Dispatcher] = WeakSet()
+        self._told: tuple[float, bytes] | None = None
+        self._telling = Lock()
         self._events = Counter("chainbell_events", "Events that fired.", ["event"], registry=registry)
         self._attempts = Counter("chainbell_attempts", "HTTP attempts.", ["outcome", "state"], registry=registry)
         self._counter = lru_cache(maxsize=256)(self._attempts.labels)  # a look-up of labels costs more than a count
@@ -34,6 +40,17 @@ class Metrics:
         text = "For how long everything sent to an endpoint has failed; the hundred longest."
         self.failing = Gauge("chainbell_webhook_failing_seconds", text, ["webhook", "state"], registry=registry)
         self.projects = Gauge("chainbell_projects", "Projects.", ["status"], registry=registry)
+
+    def told(self, ask: Callable[[], None]) -> bytes:
+        """The metrics in Prometheus' text format; `ask` sets what the database says, once in `FRESH_SECONDS`.
+
+        Whoever asks more often, or at the same time, gets the same text: nobody makes the database count.
+        """
+        with self._telling:
+            if self._told is None or monotonic() - self._told[0] > FRESH_SECONDS:
+                ask()
+                self._told = monotonic(), generate_latest(self.registry)
+            return self._told[1]
 
     def watch(self, dispatcher: Dispatcher) -> None:
         """Includes this dispatcher's attempts in flight."""

@@ -37,6 +37,18 @@ class KeyRing:
         except InvalidToken:
             raise KeyRingError("none of them sealed this secret") from None
 
+    def opens(self, sealed: str) -> bool:
+        """Whether one of the keys sealed this secret."""
+        try:
+            self.open(sealed)
+        except KeyRingError:
+            return False
+        return True
+
+    def seal_again(self, sealed: str) -> str:
+        """The same secret sealed with the first key; raises KeyRingError where no key opens it."""
+        return self.seal(self.open(sealed))
+
     def __repr__(self) -> str:
         return "KeyRing(...)"
 
@@ -46,13 +58,28 @@ def generate_key() -> str:
     return Fernet.generate_key().decode()
 
 
+def key_file_of(database: Path) -> Path:
+    """Where the keys of a SQLite database are: `<database>.key` beside it."""
+    return database.with_name(database.name + ".key")
+
+
+def add_key(path: Path) -> None:
+    """Puts a new key before those of a key file; the file is replaced whole."""
+    keys = [generate_key(), *path.read_text().split()]
+    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:  # made with mode 0600
+        file.write("\n".join(keys) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(file.name, path)
+
+
 def key_file_beside(database: Path, *, creates: bool) -> KeyRing:
     """The key ring in the file `<database>.key`.
 
     A missing file is made with one new key, readable by its owner only, where it `creates`; otherwise the database has
     secrets that another key has sealed, and KeyRingError says so.
     """
-    path = database.with_name(database.name + ".key")
+    path = key_file_of(database)
     if not path.exists():
         if not creates:
             raise KeyRingError(f"{path.name} is missing, and {database.name} has secrets that only its key opens")

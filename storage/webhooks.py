@@ -73,6 +73,12 @@ def change_webhook(connection: Connection, webhook_id: str, changes: dict[str, A
     return connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes)).rowcount == 1
 
 
+def change_sealed(connection: Connection, webhook: Webhook, columns: dict[str, str]) -> int:
+    """Writes secrets that were sealed anew, unless the webhook has other secrets by now; how many rows changed."""
+    same = (WEBHOOKS.c.id == webhook.id) & (WEBHOOKS.c.secret == webhook.sealed_secret)
+    return connection.execute(update(WEBHOOKS).where(same).values(columns)).rowcount
+
+
 def delete_webhook(connection: Connection, webhook_id: str) -> bool:
     """Deletes a registration with its deliveries and their attempts; False if there is none with this id."""
     return connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).rowcount == 1
@@ -85,9 +91,9 @@ def webhooks(connection: Connection, account_id: HostId | None = None) -> list[W
     return [_webhook(row) for row in connection.execute(_OF_ACCOUNT, {"account": account_id})]
 
 
-def any_is_registered(connection: Connection) -> bool:
-    """Whether there is any registration, and with it a sealed secret."""
-    return connection.execute(select(WEBHOOKS.c.id).limit(1)).first() is not None
+def sealed_secrets(connection: Connection, most: int) -> list[str]:
+    """Up to so many of the sealed secrets that are kept."""
+    return list(connection.scalars(select(WEBHOOKS.c.secret).limit(most)))
 
 
 def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "listen": ("delivering", "Receives on 127.0.0.1, verifies each signature, prints what came."),
     "webhooks": ("webhooks", "Webhook registrations."),
     "token": ("serving", "Bearer tokens of the management API."),
+    "keys": ("keys", "The keys that seal webhook secrets."),
     "db": ("maintenance", "The database: its revision, what is kept of it, who is erased from it."),
     "simulate": ("simulate", "Runs a scenario; exits 1 where an expectation fails or a delivery does not arrive."),
 }

@@ -1,6 +1,5 @@
 """Opens the engine for a command, and reads the ids and dates that people type."""
 
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +45,7 @@ def open_engine(
     creates: Callable[[Engine], object] | None = None,
     deadline_seconds: float | None = None,
 ) -> Engine:
-    """The engine on the database of the global options; keys come from CHAINBELL_KEYS, separated by commas.
+    """The engine on the database of the global options.
 
     A missing SQLite file is created only if `creates` is given. `creates` first runs on a database in memory, so that a
     refused command leaves no file. Without `creates`, a missing file is an error.
@@ -57,11 +56,10 @@ def open_engine(
     delivery = DeliverySettings(guard=guard)
     if deadline_seconds is not None:
         delivery = DeliverySettings(guard=guard, deadline_seconds=deadline_seconds)
-    keys = [key for key in os.environ.get("CHAINBELL_KEYS", "").split(",") if key]
     if is_new and creates is not None:
-        with Engine("sqlite://", keys=keys, delivery=delivery) as rehearsal:
+        with Engine("sqlite://", delivery=delivery) as rehearsal:
             creates(rehearsal)
-    return Engine(settings.database, keys=keys, delivery=delivery)
+    return Engine(settings.database, delivery=delivery)
 
 
 def nothing_to_refuse(_: Engine) -> None:

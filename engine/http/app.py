@@ -11,7 +11,7 @@ from chainbell.engine.http.docs import add_docs
 from chainbell.engine.http.openapi import ROUTES, document
 from chainbell.engine.http.plumbing import answer, handler_of
 from chainbell.engine.http.problems import Handler, as_problems
-from chainbell.engine.http.requests import ACCOUNT, ENGINE, in_thread
+from chainbell.engine.http.requests import ACCOUNT, ENGINE, LARGEST_PLAN, in_thread
 from chainbell.engine.tokens import Tokens
 from chainbell.storage.tokens import Token
 
@@ -23,14 +23,17 @@ MARKING: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("marking", set)
 """Writes of when tokens were used, beside the requests."""
 
 
-def create_app(engine: Engine, *, largest_body: int = LARGEST_BODY, open_docs: bool = False) -> web.Application:
+def create_app(
+    engine: Engine, *, largest_body: int = LARGEST_BODY, largest_plan: int = 20_000, open_docs: bool = False
+) -> web.Application:
     """The management API on an engine; mount it with `host.add_subapp(prefix, create_app(engine))` or run it.
 
-    `largest_body` limits request bodies, in bytes. `/docs` shows the API as a page; with `open_docs`, the page needs no
-    token.
+    `largest_body` limits request bodies, in bytes, `largest_plan` the tasks of a plan. `/docs` shows the API as a page;
+    with `open_docs`, the page needs no token.
     """
     app = web.Application(middlewares=[as_problems, _with_account], client_max_size=largest_body)
     app[ENGINE] = engine
+    app[LARGEST_PLAN] = largest_plan
     app[MARKING] = set()
     app.on_response_prepare.append(_say_nothing_of_the_server)
     scopes: dict[object, str | None] = {}

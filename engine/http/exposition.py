@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from chainbell.engine.engine import Engine
 from chainbell.storage import Webhook
@@ -21,7 +21,11 @@ def _tell_failing(engine: Engine, webhooks: Sequence[Webhook]) -> None:
 
 
 def exposition(engine: Engine) -> tuple[bytes, str]:
-    """The metrics in Prometheus' text format, with its content type."""
+    """The metrics in Prometheus' text format, at most ten seconds old, with its content type."""
+    return engine.core.metrics.told(lambda: _ask(engine)), CONTENT_TYPE_LATEST
+
+
+def _ask(engine: Engine) -> None:
     metrics = engine.core.metrics
     metrics.oldest_due.set(engine.portfolio.oldest_due().total_seconds())
     counted = engine.portfolio.statistics()
@@ -36,4 +40,3 @@ def exposition(engine: Engine) -> tuple[bytes, str]:
         states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1
     for state, count in states.items():
         metrics.webhooks.labels(state).set(count)
-    return generate_latest(metrics.registry), CONTENT_TYPE_LATEST

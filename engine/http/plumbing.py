@@ -11,12 +11,15 @@ from pydantic import ValidationError
 from chainbell.engine.documents.fields import Document, invalid
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.http.problems import Handler
-from chainbell.engine.http.requests import engine_of, in_thread, view_of
+from chainbell.engine.http.requests import LARGEST_PLAN, engine_of, in_thread, view_of
 from chainbell.engine.http.routing import Described, Route
 from chainbell.engine.importers import read_json
 from chainbell.rules import HostId
 from chainbell.rules.ids import decode_host_id
 from chainbell.rules.payload import camel_case, wire
+
+LINKS_PER_TASK = 5
+"""How many times as many links as tasks the largest plan may have."""
 
 
 def handler_of(route: Route) -> Handler:
@@ -62,7 +65,18 @@ def _arguments(request: web.Request, route: Route, data: bytes) -> dict[str, Any
         raise InvalidInputError(next(iter(request.query)), "is no parameter of this route")
     if route.body is not None and (data or not route.has_default_body):
         arguments["body"] = _body(data, route.body)
+        _refuse_large(arguments["body"], request.config_dict[LARGEST_PLAN])
     return arguments
+
+
+def _refuse_large(body: Any, most: int) -> None:
+    """Refuses a plan of too many tasks or links before anything is made of it; raises InvalidInputError."""
+    for document in body if isinstance(body, list) else [body]:
+        plan = document.get("plan", document) if isinstance(document, dict) else None
+        if isinstance(plan, dict):
+            for field, limit in (("tasks", most), ("links", LINKS_PER_TASK * most)):
+                if isinstance(plan.get(field), list) and len(plan[field]) > limit:
+                    raise InvalidInputError(field, f"are {len(plan[field])}; over HTTP a plan has at most {limit}")
 
 
 def _query(request: web.Request, kind: type[Document]) -> Document:

@@ -12,6 +12,8 @@ from chainbell.rules import HostId
 
 ENGINE = web.AppKey("engine", Engine)
 ACCOUNT: web.RequestKey[HostId] = web.RequestKey("account", object)  # type: ignore[arg-type]
+LARGEST_PLAN: web.AppKey[int] = web.AppKey("largest_plan", int)
+"""Tasks of a plan that comes in over HTTP."""
 T = TypeVar("T")
 
 

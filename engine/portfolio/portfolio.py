@@ -142,6 +142,20 @@ class Portfolio:
         """Removes a person from all data of an account; returns how many rows named them."""
         return erasure.erase_person(self._core.database, account, person)
 
+    def seal_again(self) -> int:
+        """Seals all webhook secrets with the first key, in small transactions; returns how many registrations changed.
+
+        Raises KeyRingError for a secret that no key opens; those before it are sealed anew already.
+        """
+        changed = 0
+        for webhook in self.webhooks():
+            columns = {"secret": self._core.keys.seal_again(webhook.sealed_secret)}
+            if webhook.sealed_previous_secret is not None:
+                columns["previous_secret"] = self._core.keys.seal_again(webhook.sealed_previous_secret)
+            with self._core.database.write() as connection:
+                changed += registrations.change_sealed(connection, webhook, columns)
+        return changed
+
     def statistics(self) -> Statistics:
         """Counts of projects by status and of deliveries by state."""
         with self._core.database.read() as connection:

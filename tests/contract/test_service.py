@@ -88,3 +88,36 @@ def test_it_may_be_mounted_in_a_host_s_application(engine: Engine) -> None:
             assert (await client.get(made.headers["Location"], headers=headers)).status == 200
 
     asyncio.run(run())
+
+
+def test_the_metrics_are_asked_of_the_database_once_in_a_while(engine: Engine) -> None:
+    async def work(call: Caller, _other: Caller) -> None:
+        async def told() -> str:
+            async with call.client.get("/metrics") as response:
+                return await response.text()
+
+        first = await told()
+        await call("PUT", f"{API}/projects/1", line_plan())
+        assert await told() == first
+
+    served(engine, work)
+
+
+def test_a_plan_over_http_is_bounded_by_a_setting(engine: Engine) -> None:
+    async def run() -> None:
+        async with TestClient(TestServer(create_app(engine, largest_plan=2))) as client:
+            call = Caller(client, engine.tokens.add(7))
+            plan = line_plan()
+            for status, problem in (
+                await call("PUT", f"{API}/projects/1", plan),
+                await call("POST", f"{API}/changes", [{"kind": "plan", "plan": plan}]),
+                await call("POST", f"{API}/projects/1/preview", {"kind": "plan", "plan": plan}),
+            ):
+                assert (status, problem["field"], problem["reason"]) == (
+                    422,
+                    "tasks",
+                    "are 3; over HTTP a plan has at most 2",
+                )
+            assert (await call("GET", f"{API}/projects/1"))[0] == 404
+
+    asyncio.run(run())
