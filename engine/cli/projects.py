@@ -1,6 +1,7 @@
 """`apply`, `project status|baselines`, `events list|show`."""
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,7 +50,7 @@ def apply(
     if first is None:
         return
     with open_engine(context, creates=lambda engine: _apply_line(engine, *first)) as engine:
-        for number, raw in (first, *lines):
+        for number, raw in chain([first], lines):
             fired = _apply_line(engine, number, raw)
             print_json({"line": number, "events": [{"id": event.id, **event_line(event)} for event in fired]})
 
