@@ -1,5 +1,6 @@
 """One HTTP attempt: a POST over aiohttp under one deadline; its answer is read within bounds and never followed."""
 
+import errno
 import socket
 import ssl
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ DEADLINE_SECONDS = 30.0
 """Covers name resolution, connecting, TLS, sending, and reading headers and body together."""
 READ_LIMIT = 64 * 1024
 KEPT_LIMIT = 4 * 1024
+OWN_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""This process or machine has no more file descriptors, buffers or memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ async def post(
                 response.close()  # the rest of an over-long answer is not read
             return _answer(response, bytes(read[:KEPT_LIMIT]))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return Answer(_outcome_of(error), error=describe(error))
+        return Answer(outcome_of(error), error=describe(error))
 
 
 _checked_url = lru_cache(maxsize=4096)(check_url)
@@ -136,10 +139,13 @@ def _retry_after(value: str) -> timedelta | None:
     return timedelta(seconds=int(value)) if value.isascii() and value.isdigit() and len(value) < 8 else None
 
 
-def _outcome_of(error: BaseException) -> Outcome:
+def outcome_of(error: BaseException) -> Outcome:
+    """How an attempt ended that raised this error."""
     causes: Any = (error, error.__cause__, error.__context__)
     if any(isinstance(cause, RefusedEndpointError) for cause in causes):
         return Outcome.REFUSED_ADDRESS
+    if any(number in OWN_ERRORS for cause in causes for number in _error_numbers(cause)):
+        return Outcome.NO_RESOURCES
     if isinstance(error, (TimeoutError, aiohttp.ServerTimeoutError)):
         return Outcome.TIMEOUT
     if isinstance(error, (aiohttp.ClientConnectorDNSError, socket.gaierror)):
@@ -149,6 +155,10 @@ def _outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, (aiohttp.ClientConnectionError, OSError)):
         return Outcome.CONNECTION_FAILURE
     return Outcome.BROKEN_ANSWER
+
+
+def _error_numbers(error: Any) -> set[int | None]:
+    return {getattr(one, "errno", None) for one in (error, getattr(error, "os_error", None)) if one is not None}
 
 
 def describe(error: BaseException) -> str:

@@ -106,7 +106,12 @@ class Ledger:
         results = []
         for settlement, is_recorded in zip(settlements, recorded, strict=True):
             deactivation = settlement.deactivation if is_recorded and settlement.deactivate_webhook else None
-            if is_recorded and settlement.state is DeliveryState.FAILED and deactivation is None:
+            if (
+                is_recorded
+                and settlement.is_counted
+                and settlement.state is DeliveryState.FAILED
+                and deactivation is None
+            ):
                 since = settlement.started_at - self._settings.give_up_after
                 if settling.deactivate_failing(connection, settlement.claim.webhook_id, since, reason):
                     deactivation = reason

@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     REFUSED_ADDRESS = "refused_address"
     NOT_SENT = "not_sent"
     INTERRUPTED = "interrupted"
+    NO_RESOURCES = "no_resources"
 
 
 class Next(StrEnum):
@@ -39,6 +40,11 @@ class Verdict:
     deactivate_webhook: bool = False
 
 
+OURS = frozenset({Outcome.NOT_SENT, Outcome.INTERRUPTED, Outcome.NO_RESOURCES})
+"""What is not the endpoint's doing: a secret that no key opens, a dispatcher that was stopped, no file descriptor or
+memory. Such an attempt is logged and made again, spends no try, and counts in no statistics."""
+OWN_DELAY = timedelta(minutes=1)
+"""When an attempt is made again that failed by our own doing; one that was interrupted, at once."""
 RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})
 """The statuses that a webhook may opt in to retrying: request timeout, too early, too many requests."""
 LONGEST_RETRY_AFTER = timedelta(days=1)
@@ -49,7 +55,7 @@ def is_struggling(outcome: Outcome, http_status: int | None) -> bool:
     are made at a time."""
     if outcome == Outcome.ANSWERED and http_status is not None:
         return http_status >= 500 or http_status in RETRIED_CLIENT_ERRORS
-    return outcome not in (Outcome.REFUSED_ADDRESS, Outcome.NOT_SENT, Outcome.INTERRUPTED)
+    return outcome != Outcome.REFUSED_ADDRESS and outcome not in OURS
 
 
 def judge(
@@ -64,8 +70,11 @@ def judge(
 
     2xx is delivered; 5xx and whatever kept a well-formed answer from arriving in time is retried; 3xx (never followed),
     4xx and an address that the guard refuses fail at once, and 410 deactivates the webhook. With `retry_client_errors`,
-    408, 425 and 429 are retried as well. No retry comes before the answer's `retry_after`, of a day at most.
+    408, 425 and 429 are retried as well. No retry comes before the answer's `retry_after`, of a day at most. What is
+    not the endpoint's doing (`OURS`) is made again however often it happens.
     """
+    if outcome in OURS:
+        return Verdict(Next.RETRY, timedelta() if outcome == Outcome.INTERRUPTED else OWN_DELAY)
     if outcome == Outcome.REFUSED_ADDRESS:
         return Verdict(Next.FAILED)
     if outcome == Outcome.ANSWERED and http_status is not None:

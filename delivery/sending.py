@@ -9,7 +9,7 @@ import aiohttp
 
 from chainbell.delivery.attempt import Answer, describe, open_client, post
 from chainbell.delivery.envelope import with_retry_count
-from chainbell.delivery.retry import Next, Outcome, is_struggling, judge
+from chainbell.delivery.retry import OURS, Next, Outcome, is_struggling, judge
 from chainbell.delivery.settings import Clock, DeliverySettings
 from chainbell.delivery.signature import signed_headers
 from chainbell.storage import Claim, DeliveryState, KeyRing, Settlement, Webhook
@@ -61,6 +61,7 @@ class Sender:
             started_at=started_at,
             duration_ms=round((time.monotonic() - begun) * 1000),
             outcome=answer.outcome,
+            is_ours=answer.outcome in OURS,
             http_status=answer.http_status,
             error=answer.error,
             response=answer.body,

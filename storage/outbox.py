@@ -72,12 +72,18 @@ class Settlement:
     started_at: datetime
     duration_ms: int
     outcome: str
+    is_ours: bool = False
     http_status: int | None = None
     error: str | None = None
     response: str | None = None
     next_attempt_at: datetime | None = None
     deactivate_webhook: bool = False
     deactivation: str | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it says something of the endpoint: not a test event, and not a failure of our own."""
+        return not self.is_ours and self.claim.event_id is not None
 
     @property
     def attempt(self) -> "Attempt":

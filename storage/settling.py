@@ -36,9 +36,11 @@ def settle_all(connection: Connection, settlements: Sequence[Settlement]) -> lis
         connection.execute(_LOG[dialect], {"rows": document(connection, _LOGGED, map(_log_row, recorded))})
         by_webhook: dict[str, list[Settlement]] = {}
         for settlement in recorded:
-            by_webhook.setdefault(settlement.claim.webhook_id, []).append(settlement)
+            if settlement.is_counted:
+                by_webhook.setdefault(settlement.claim.webhook_id, []).append(settlement)
         counted = sorted(by_webhook.items())  # in the same order everywhere: no deadlock
-        connection.execute(_COUNT, [_counters(webhook_id, settled) for webhook_id, settled in counted])
+        if counted:
+            connection.execute(_COUNT, [_counters(webhook_id, settled) for webhook_id, settled in counted])
         gone = {one.claim.webhook_id: one.deactivation for one in recorded if one.deactivate_webhook}
         for webhook_id, reason in sorted(gone.items()):
             connection.execute(_SWITCH_OFF.where(WEBHOOKS.c.id == webhook_id).values(deactivation=reason))
@@ -57,7 +59,7 @@ def _settle(connection: Connection, settlements: Sequence[Settlement]) -> set[st
     return {settlement.claim.id for settlement in ours}
 
 
-_NEXT_STATE = ("state", "attempts", "next_attempt_at", "finished_at", "is_retry")
+_NEXT_STATE = ("state", "attempts", "next_attempt_at", "finished_at", "is_retry", "tried_before")
 _STATE = ("id", "fence", *_NEXT_STATE)
 _LOGGED = tuple(one.name for one in ATTEMPTS.columns)
 _SWITCH_OFF = update(WEBHOOKS).where(WEBHOOKS.c.is_active).values(is_active=False)
@@ -106,7 +108,8 @@ def _next_state(settlement: Settlement) -> tuple[Any, ...]:
         settlement.claim.attempts + 1,
         settlement.next_attempt_at or settlement.started_at,
         None if is_pending else settlement.started_at,
-        is_pending,
+        is_pending and settlement.claim.attempt + (not settlement.is_ours) > 1,
+        settlement.claim.tried_before + settlement.is_ours,
     )
 
 

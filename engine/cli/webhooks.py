@@ -166,7 +166,8 @@ _WORDS = {
     "connection_failure": "nobody listens there, or the connection was reset",
     "broken_answer": "what came back is not HTTP",
     "refused_address": "the address is inside, or not allowed; nothing was sent",
-    "not_sent": "it could not be sent",
+    "not_sent": "it could not be sent, by no fault of the endpoint",
+    "no_resources": "chainbell has no file descriptor or memory left; it is no fault of the endpoint",
 }
 
 

@@ -41,16 +41,16 @@ def test_the_openapi_document_names_every_route_and_every_event(engine: Engine) 
 def test_the_metrics_count_what_happened(engine: Engine) -> None:
     async def work(call: Caller, _other: Caller) -> None:
         with receiving() as receiver:
-            _, made = await call("POST", f"{API}/webhooks", {**HOOK, "url": receiver.url})
-            await call("POST", f"{API}/webhooks/{made['id']}/test", {"event": "task.red"})
-            _, failing = await call("POST", f"{API}/webhooks", {**HOOK, "url": "http://127.0.0.1:1/"})
-            await call("POST", f"{API}/webhooks/{failing['id']}/test", {"event": "task.red"})
+            events = {"events": ["task.ready"]}
+            _, made = await call("POST", f"{API}/webhooks", {**HOOK, **events, "url": receiver.url})
+            _, failing = await call("POST", f"{API}/webhooks", {**HOOK, **events, "url": "http://127.0.0.1:1/"})
             await call("PUT", f"{API}/projects/1", line_plan())
+            assert await engine.dispatcher().drain() == 2
             async with call.client.get("/metrics") as response:
                 text = await response.text()
         assert 'chainbell_events_total{event="task.ready"} 1.0' in text
         assert 'chainbell_attempts_total{outcome="2xx",state="delivered"} 1.0' in text
-        assert 'chainbell_attempts_total{outcome="connection_failure",state="failed"} 1.0' in text
+        assert 'chainbell_attempts_total{outcome="connection_failure",state="pending"} 1.0' in text
         assert 'chainbell_webhooks{state="active"} 1.0' in text
         assert 'chainbell_webhooks{state="failing"} 1.0' in text
         assert f'chainbell_webhook_failing_seconds{{state="active",webhook="{failing["id"]}"}}' in text
