@@ -39,6 +39,8 @@ class Metrics:
         self.webhooks = Gauge("chainbell_webhooks", "Registrations.", ["state"], registry=registry)
         text = "For how long everything sent to an endpoint has failed; the hundred longest."
         self.failing = Gauge("chainbell_webhook_failing_seconds", text, ["webhook", "state"], registry=registry)
+        text = "Projects that could not be evaluated, each time."
+        self.refused = Counter("chainbell_evaluations_refused", text, registry=registry)
         self.projects = Gauge("chainbell_projects", "Projects.", ["status"], registry=registry)
 
     def told(self, ask: Callable[[], None]) -> bytes:

@@ -191,6 +191,7 @@ class Changes:
             if one.refused is not None:
                 refused = {"field": one.refused.field, "reason": one.refused.reason}
                 log.error("chainbell.evaluation_refused", project_id=one.project_id, **refused)
+                self._core.metrics.refused.inc()
             if not one.is_replay:
                 fired += one.events
         self._core.announce(fired)

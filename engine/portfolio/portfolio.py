@@ -85,6 +85,7 @@ class Portfolio:
         def announce(report: ChunkReport) -> None:
             for project_id, reason in report.refused:
                 log.error("chainbell.evaluation_refused", project_id=project_id, reason=reason)
+                self._core.metrics.refused.inc()
             if not dry_run:
                 self._core.announce(list(report.events))
             on_chunk(report)
