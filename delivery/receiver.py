@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
-from chainbell.delivery.signature import HEADER_PREFIX, is_signed, is_standard_signed
+from chainbell.delivery.signature import HEADER_PREFIX, is_signed, is_standard_signed, key_length
 from chainbell.rules import CATALOGUE, HostId, Rule
 from chainbell.rules.payload import MalformedPayloadError, unwire
 
@@ -191,8 +191,8 @@ class Receiver:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_error: Callable[[Delivery, Exception], None] = lambda delivery, error: None,
     ) -> None:
-        if len(secret.encode()) < SHORTEST_SECRET:
-            raise ValueError(f"secret: has {len(secret.encode())} bytes, at least {SHORTEST_SECRET} are needed")
+        if key_length(secret) < SHORTEST_SECRET:
+            raise ValueError(f"secret: has {key_length(secret)} bytes, at least {SHORTEST_SECRET} are needed")
         self._secret = secret
         self._clock = clock
         self._seen: Seen = SeenInMemory() if seen is None else seen

@@ -28,6 +28,11 @@ def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes
     return "v1," + base64.b64encode(hmac.new(_standard_key(secret), signed, hashlib.sha256).digest()).decode()
 
 
+def key_length(secret: str) -> int:
+    """Bytes of the shorter of the keys that a secret stands for: its own, and what `whsec_` encodes."""
+    return min(len(secret.encode()), len(_standard_key(secret)))
+
+
 def _standard_key(secret: str) -> bytes:
     if secret.startswith(_STANDARD_PREFIX):
         try:

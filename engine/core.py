@@ -77,6 +77,7 @@ class Core:
     clock: Clock
     delivery: DeliverySettings
     signals: Signals
+    key_file: Path | None = None
     metrics: Metrics = field(default_factory=Metrics)
     snapshots: Snapshots = field(default_factory=Snapshots)
 
@@ -135,6 +136,7 @@ def open_core(
         rules=checked,
         clock=clock,
         delivery=delivery or DeliverySettings(),
+        key_file=key_file_of(Path(str(database.url.database))) if given is None and not database.is_in_memory else None,
         signals=Signals(rule.event for rule in checked),
     )
 
@@ -155,7 +157,7 @@ def _checked_keys(database: Database, given: KeyRing | None) -> KeyRing:
     Raises KeyRingError where the database has sealed secrets, and no key for them: deliveries could not be signed.
     """
     path = database.url.database
-    if given is None and path in (None, "", ":memory:"):
+    if given is None and database.is_in_memory:
         return KeyRing([generate_key()])
     with database.read() as connection:
         sealed = webhooks.sealed_secrets(connection, SAMPLE)

@@ -2,6 +2,7 @@
 
 import builtins
 import secrets as token_source
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -19,6 +20,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 USED_AGAIN = timedelta(minutes=10)
 """How often the last use of a token is written down."""
 LONGEST_NAME = 200
+MOST_MARKED = 10_000
+"""Tokens of which the last mark is remembered."""
 
 
 class Tokens:
@@ -26,6 +29,7 @@ class Tokens:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._marked: OrderedDict[str, datetime] = OrderedDict()
 
     def add(
         self,
@@ -75,12 +79,21 @@ class Tokens:
         found = self.find(token)
         return None if found is None else found.account_id
 
-    def used(self, token: str, found: Token) -> None:
-        """Writes down that the token was used now, unless that was written a short while ago."""
-        now = self._core.now()
-        if found.last_used_at is None or now - found.last_used_at >= USED_AGAIN:
-            with self._core.database.write() as connection:
-                store.mark_used(connection, token, now)
+    def is_to_mark(self, token: str, found: Token) -> bool:
+        """Whether the use of a token is to be written down by `mark_used`: once in a while, even if that fails."""
+        now, name = self._core.now(), store.token_hash(token)
+        latest = max((at for at in (found.last_used_at, self._marked.get(name)) if at is not None), default=None)
+        if latest is not None and now - latest < USED_AGAIN:
+            return False
+        self._marked[name] = now
+        while len(self._marked) > MOST_MARKED:
+            self._marked.popitem(last=False)
+        return True
+
+    def mark_used(self, token: str) -> None:
+        """Writes down that the token was used now."""
+        with self._core.database.write() as connection:
+            store.mark_used(connection, token, self._core.now())
 
     def list(self, account: HostId) -> builtins.list[Token]:
         """An account's tokens, the oldest first; of the tokens themselves nothing is shown."""

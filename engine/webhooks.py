@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from chainbell.delivery import Dispatcher, check_headers, check_url, compose, message_id
 from chainbell.delivery.attempt import trusting
+from chainbell.delivery.signature import key_length
 from chainbell.engine.core import Core
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.logs import log
@@ -265,7 +266,7 @@ class Webhooks:
 
 def _check_secret(webhook_id: str, secret: str) -> None:
     """Refuses a secret that is guessed, and warns of one that is weak."""
-    length = len(secret.encode())
+    length = key_length(secret)
     if length < SHORTEST_SECRET:
         raise InvalidInputError("secret", f"has {length} bytes, at least {SHORTEST_SECRET} are needed")
     if length < WEAK_SECRET:

@@ -67,9 +67,13 @@ class Database:
         except ModuleNotFoundError as error:
             raise DatabaseUrlError(f"its driver {error.name} is missing: pip install 'chainbell[postgres]'") from None
 
+    @property
+    def is_in_memory(self) -> bool:
+        """A SQLite database that lives as long as this object."""
+        return self.is_sqlite and self.url.database in (None, "", ":memory:")
+
     def _open_sqlite(self) -> Engine:
-        in_memory = self.url.database in (None, "", ":memory:")
-        options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+        options: dict[str, Any] = {"poolclass": StaticPool} if self.is_in_memory else {}
         waits = {} if "timeout" in self.url.query else {"timeout": BUSY_SECONDS}
         arguments = {**waits, "check_same_thread": False}
         engine = create_engine(self.url, hide_parameters=True, connect_args=arguments, **options)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from chainbell.rules import HostId
-from chainbell.storage.tables import ProjectRow, TokenRow, WebhookRow, table
+from chainbell.storage.tables import PersonRow, ProjectRow, TokenRow, WebhookRow, table
 
 PROJECTS, WEBHOOKS, TOKENS = table(ProjectRow), table(WebhookRow), table(TokenRow)
+PEOPLE = table(PersonRow)
 
 
 def existing_projects(connection: Connection, ids: Sequence[HostId], account_id: HostId | None = None) -> list[HostId]:
@@ -15,6 +16,13 @@ def existing_projects(connection: Connection, ids: Sequence[HostId], account_id:
     query = select(PROJECTS.c.id).distinct().where(PROJECTS.c.id.in_(ids))
     if account_id is not None:
         query = query.where(PROJECTS.c.account_id == account_id)
+    found = set(connection.scalars(query))
+    return [one for one in ids if one in found]
+
+
+def existing_people(connection: Connection, ids: Sequence[HostId], account_id: HostId) -> list[HostId]:
+    """Those of the ids that a person of the account has, in the order given."""
+    query = select(PEOPLE.c.id).where(PEOPLE.c.account_id == account_id, PEOPLE.c.id.in_(ids))
     found = set(connection.scalars(query))
     return [one for one in ids if one in found]
 

@@ -21,10 +21,13 @@ def send_again(connection: Connection, webhook_id: str, delivery_id: str, now: d
 
 
 def recover(connection: Connection, webhook_id: str, since: datetime, now: datetime, limit: int) -> int:
-    """Makes up to `limit` failed or expired deliveries created at `since` or later due now; returns how many."""
+    """Makes up to `limit` failed or expired deliveries created at `since` or later due now; returns how many.
+
+    Test events are left aside: they are sent once.
+    """
     lost = (
         select(D.id)
-        .where(D.webhook_id == webhook_id, IS_LOST, D.created_at >= since)
+        .where(D.webhook_id == webhook_id, IS_LOST, D.created_at >= since, D.event_id.is_not(None))
         .order_by(D.created_at, D.id)
         .limit(limit)
     )

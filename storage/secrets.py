@@ -1,7 +1,8 @@
 """Webhook secrets sealed at rest with a rotatable key ring (cryptography's MultiFernet)."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -63,14 +64,40 @@ def key_file_of(database: Path) -> Path:
     return database.with_name(database.name + ".key")
 
 
-def add_key(path: Path) -> None:
-    """Puts a new key before those of a key file; the file is replaced whole."""
-    keys = [generate_key(), *path.read_text().split()]
-    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:  # made with mode 0600
-        file.write("\n".join(keys) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
+@contextmanager
+def with_new_key(path: Path) -> Iterator[None]:
+    """Puts a new key before those of a key file, which is replaced whole; another rotation waits until this is done.
+
+    A link is followed, and the file keeps its owner.
+    """
+    import fcntl  # where there is none, keys are rotated by hand
+
+    real = path.resolve()
+    folder = os.open(real.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        keys = [generate_key(), *_keys_in(real)]
+        with NamedTemporaryFile("w", dir=real.parent, prefix=real.name, delete=False) as file:  # made with mode 0600
+            file.write("\n".join(keys) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        owner = real.stat()
+        with suppress(PermissionError):
+            os.chown(file.name, owner.st_uid, owner.st_gid)
+        os.replace(file.name, real)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _keys_in(path: Path) -> list[str]:
+    try:
+        keys = path.read_text().split()
+    except UnicodeDecodeError:
+        raise KeyRingError(f"{path.name} is no key file") from None
+    if not keys:
+        raise KeyRingError(f"{path.name} is empty")
+    return keys
 
 
 def key_file_beside(database: Path, *, creates: bool) -> KeyRing:
@@ -84,10 +111,7 @@ def key_file_beside(database: Path, *, creates: bool) -> KeyRing:
         if not creates:
             raise KeyRingError(f"{path.name} is missing, and {database.name} has secrets that only its key opens")
         _write_new(path, generate_key() + "\n")
-    keys = path.read_text().split()
-    if not keys:
-        raise KeyRingError(f"{path.name} is empty")
-    return KeyRing(keys)
+    return KeyRing(_keys_in(path))
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Applies changes: one, several, a batch, within the host's transaction, or only as a preview."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -28,6 +29,10 @@ from chainbell.rules import Event
 from chainbell.storage import VersionConflictError
 
 ATTEMPTS_ON_CONFLICT = 8
+ATTEMPTS_AHEAD = 6
+"""How many of them are made without a lock."""
+LARGE_PLAN = 200
+"""Tasks beyond which a plan is planned in no transaction at all."""
 PAUSE_ON_CONFLICT = 0.005
 """Seconds, doubled with each attempt; the pause is a random fraction of it."""
 T = TypeVar("T")
@@ -76,20 +81,22 @@ class Changes:
         parsed = [self._read(change) for change in changes]
         if session is not None:
             return self._apply_joined(parsed, session)
-        has_plans = any(isinstance(change, Plan) for change in parsed)
-        doing = self._retrying_ahead if has_plans else self._retrying
-        unit, applied = doing(lambda unit: [one for change in parsed for one in unit.apply(change)])
+        plans = [change for change in parsed if isinstance(change, Plan)]
+
+        def work(unit: UnitOfWork) -> list[Applied]:
+            return [one for change in parsed for one in unit.apply(change)]
+
+        unit, applied = self._retrying_ahead(work, plans) if plans else self._retrying(work)
         self._after_commit(unit, applied)
         return [event for one in applied for event in one.events]
 
     def apply_each(self, changes: Iterable[GivenChange]) -> list[Outcome]:
         """Applies several changes in one transaction, each by itself: a refused one does not affect the others."""
         read = [self._read_or_refuse(change) for change in changes]
-
-        has_plans = any(isinstance(change, Plan) for change, _ in read)
+        plans = [change for change, _ in read if isinstance(change, Plan)]
 
         def work(unit: UnitOfWork) -> list[tuple[list[Applied], InvalidInputError | EvaluationError | None]]:
-            if not has_plans:
+            if not plans:
                 unit.lock(change for change, _ in read if change is not None)
             found: list[tuple[list[Applied], InvalidInputError | EvaluationError | None]] = []
             for change, error in read:
@@ -99,15 +106,18 @@ class Changes:
                     found.append(([], refused))
             return found
 
-        unit, found = self._retrying_ahead(work) if has_plans else self._retrying(work)
+        unit, found = self._retrying_ahead(work, plans) if plans else self._retrying(work)
         self._after_commit(unit, [one for applied, _ in found for one in applied])
         return [Outcome(tuple(event for one in applied for event in one.events), error) for applied, error in found]
 
     def preview(self, change: GivenChange) -> list[Event]:
         """The events that the change would fire; nothing is stored. The change may lie in the future."""
-        parsed = self._read(change)
+        parsed, planner = self._read(change), Planner()
+        if isinstance(parsed, Plan):
+            self._plan_before(parsed, planner)
         with self._core.database.read() as connection:
-            return [event for one in self._unit(connection, only_asks=True).apply(parsed) for event in one.events]
+            unit = self._unit(connection, only_asks=True, planner=planner)
+            return [event for one in unit.apply(parsed) for event in one.events]
 
     def watch(self, sessions: Any) -> None:
         """Applies the host's edits of chainbell's own rows through these ORM sessions as changes, in the same flush."""
@@ -144,24 +154,22 @@ class Changes:
 
     def _retrying(self, work: Work[T]) -> tuple[UnitOfWork, T]:
         """The work done and committed in one transaction, under the locks of its projects."""
+        return self._until_committed(lambda _: self._locked(work))
 
-        def attempt() -> tuple[UnitOfWork, T]:
-            with self._core.database.write() as connection:
-                unit = self._unit(connection)
-                result = work(unit)
-                unit.flush()
-            return unit, result
-
-        return self._until_committed(attempt)
-
-    def _retrying_ahead(self, work: Work[T]) -> tuple[UnitOfWork, T]:
+    def _retrying_ahead(self, work: Work[T], plans: Sequence[Plan]) -> tuple[UnitOfWork, T]:
         """The work done in a transaction that only reads, and then written in a short one, if nothing has changed.
 
-        So a plan, however long it takes to level and evaluate, keeps no other writer waiting but for its rows.
+        Large plans are planned before, in no transaction at all. So a plan, however long it takes to level and
+        evaluate, keeps no other writer waiting but for its rows. Where others keep changing its project, the last
+        attempts are made under the lock, with what was planned already.
         """
         planner = Planner()
+        for plan in plans:
+            self._plan_before(plan, planner)
 
-        def attempt() -> tuple[UnitOfWork, T]:
+        def attempt(number: int) -> tuple[UnitOfWork, T]:
+            if number >= ATTEMPTS_AHEAD:
+                return self._locked(work, planner)
             with self._core.database.read() as connection:
                 unit = self._unit(connection, ahead=True, planner=planner)
                 result = work(unit)
@@ -173,16 +181,33 @@ class Changes:
 
         return self._until_committed(attempt)
 
-    def _until_committed(self, attempt_once: Callable[[], tuple[UnitOfWork, T]]) -> tuple[UnitOfWork, T]:
+    def _plan_before(self, change: Plan, planner: Planner) -> None:
+        """Plans a large plan that says something new; what is refused is refused where its turn comes."""
+        if len(change.plan.tasks) <= LARGE_PLAN:
+            return
+        with suppress(InvalidInputError, EvaluationError):
+            with self._core.database.read() as connection:
+                is_new, status = self._unit(connection, ahead=True).to_plan(change)
+            if is_new:
+                planner(change.plan, change.at, status)
+
+    def _locked(self, work: Work[T], planner: Planner | None = None) -> tuple[UnitOfWork, T]:
+        with self._core.database.write() as connection:
+            unit = self._unit(connection, planner=planner)
+            result = work(unit)
+            unit.flush()
+        return unit, result
+
+    def _until_committed(self, attempt: Callable[[int], tuple[UnitOfWork, T]]) -> tuple[UnitOfWork, T]:
         """Does it anew where another writer came first, a bounded number of times; then ConflictError."""
-        for attempt in range(ATTEMPTS_ON_CONFLICT):
+        for number in range(ATTEMPTS_ON_CONFLICT):
             try:
-                unit, result = attempt_once()
+                unit, result = attempt(number)
                 unit.committed()
                 return unit, result
             except (VersionConflictError, IntegrityError, ConflictError) as error:
                 conflict = error
-                sleep(uniform(0, PAUSE_ON_CONFLICT * 2**attempt))  # noqa: S311  so that two writers part
+                sleep(uniform(0, PAUSE_ON_CONFLICT * 2**number))  # noqa: S311  so that two writers part
         raise ConflictError(f"other writers kept changing the project; nothing was kept ({conflict})")
 
     def _after_commit(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:

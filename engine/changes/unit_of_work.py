@@ -4,21 +4,17 @@ Nothing is written before `flush`, so a refused change leaves nothing behind and
 project is read once, evaluated after every change, and written once, with its events and their deliveries.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Any
+from datetime import datetime, timedelta
 
-from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from chainbell.delivery import compose, message_id
 from chainbell.engine.changes.revising import revise
+from chainbell.engine.changes.sameness import body_of, digest_of, is_same_plan, refuse_other
 from chainbell.engine.changes.works import KeptChange, Work, Works
 from chainbell.engine.documents.change import Change, ClockTick, Plan
-from chainbell.engine.documents.plan import PlanDocument
 from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.planner import Planner
 from chainbell.rules import CalendarRangeError, Event, HostId, Project, ProjectStatus, Rule, evaluate
@@ -95,6 +91,12 @@ class UnitOfWork:
                 applied.append(Applied((), refused=error, project_id=project_id))
         return applied
 
+    def to_plan(self, change: Plan) -> tuple[bool, ProjectStatus | None]:
+        """Whether a plan says anything new, and the status of the project that it is for (None: a new one)."""
+        work = self._works.target(change)
+        is_new = self._known(work, change, digest_of(change)) is None
+        return is_new, None if work.project is None else work.project.status
+
     def reevaluate(self, key: int, at: datetime) -> Applied:
         """Re-evaluates one project; stores its state and events, but no change."""
         return self._apply_to(self._works.known(key), ClockTick(kind="clock", at=at), keep_change=False)
@@ -109,7 +111,7 @@ class UnitOfWork:
         self._works.take(stored)
 
     def _apply_to(self, work: Work, change: Change, *, keep_change: bool = True) -> Applied:
-        digest = _digest(change)
+        digest = digest_of(change)
         known = self._known(work, change, digest)
         if known is not None:
             if not known.is_replay and change.change_id is not None:
@@ -132,18 +134,18 @@ class UnitOfWork:
         if change.change_id is not None:
             earlier = work.by_change_id.get(change.change_id)
             if earlier is not None:
-                _refuse_other(change, digest, earlier.digest)
+                refuse_other(change, digest, earlier.digest)
                 return Applied(earlier.events, is_replay=True)
             if work.found is not None:
                 known = events.find_change(self._connection, work.found.key, change.change_id)
                 if known is not None:
-                    _refuse_other(change, digest, known.digest)
+                    refuse_other(change, digest, known.digest)
                     return Applied(tuple(events.events_of_change(self._connection, known.key)), is_replay=True)
         if isinstance(change, Plan) and work.project is not None:
             kept = work.plans[-1].plan if work.plans else None
             if kept is None and work.found is not None:
                 kept = history.kept_plan(self._connection, work.found.key, work.project.baseline)
-            if kept is not None and _is_same_plan(kept, change.plan):
+            if kept is not None and is_same_plan(kept, change.plan):
                 return Applied(())
         return None
 
@@ -162,7 +164,7 @@ class UnitOfWork:
         except Exception as error:
             raise EvaluationError(revision.project.id, f"{type(error).__name__}: {error}") from error
         if isinstance(change, Plan):
-            plan = _body(change)["plan"]
+            plan = body_of(change)["plan"]
             number, notes = seen.project.baseline, list(revision.notes)
             work.plans.append(history.KeptBaseline(number, change.at, plan, planned, notes))
         if seen.project.status != ProjectStatus.PLANNING:
@@ -219,7 +221,7 @@ class UnitOfWork:
     def _write_changes(self, kept: list[tuple[int, KeptChange]], unheard: set[int]) -> None:
         rows = [
             events.NewChange(
-                key, one.change.change_id, one.change.kind, one.change.at, self._now, _body(one.change), one.digest
+                key, one.change.change_id, one.change.kind, one.change.at, self._now, body_of(one.change), one.digest
             )
             for key, one in kept
         ]
@@ -264,34 +266,3 @@ class UnitOfWork:
         """Call this after the commit: what was written may then be read from memory."""
         for stored in self._written:
             self._snapshots.put(stored)
-
-
-def _refuse_other(change: Change, digest: str, known: str | None) -> None:
-    """Refuses a known `changeId` with another content; a change stored before digests existed counts as the same."""
-    if known is not None and known != digest:
-        raise InvalidInputError("changeId", f"{change.change_id!r} was given to another change already")
-
-
-def _is_same_plan(kept: dict[str, Any], plan: PlanDocument) -> bool:
-    """Whether a stored document says the same as the plan; one that is no longer valid does not."""
-    try:
-        return PlanDocument.model_validate(kept) == plan
-    except ValidationError:
-        return False
-
-
-def _digest(change: Change) -> str:
-    """Tells two changes with one `changeId` apart by what they say, however it is written. It leaves out the account,
-    which may be named or not, and an instant that the clock gave."""
-    if change.change_id is None:
-        return ""
-    said = change.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"account_id", "at"})
-    if "at" in change.model_fields_set:
-        said["at"] = change.at.astimezone(UTC).isoformat()
-    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _body(change: Change) -> dict[str, Any]:
-    """The change as it is stored: what was given, plus the instant if the clock gave it."""
-    given: dict[str, Any] = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return given if "at" in given else {**given, "at": change.at.isoformat()}

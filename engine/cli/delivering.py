@@ -1,6 +1,7 @@
 """`dispatch` and `listen`."""
 
 import asyncio
+import os
 import signal
 import sys
 from typing import Annotated, Any
@@ -10,8 +11,9 @@ import typer
 from chainbell.delivery.listening import listening
 from chainbell.engine.cli.app import app
 from chainbell.engine.cli.opening import open_engine
-from chainbell.engine.cli.printing import console, marked, print_json
+from chainbell.engine.cli.printing import console, count, marked, print_json
 from chainbell.engine.engine import Engine
+from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.running.dispatching import run_dispatcher
 from chainbell.engine.running.housekeeping import Housekeeping
 from chainbell.rules.payload import wire_instant
@@ -45,7 +47,8 @@ async def _drain(engine: Engine) -> None:
     attempts = await dispatcher.drain()
     later = dispatcher.next_due()
     print(
-        f"{attempts} attempts" + (f"; the next is due at {wire_instant(later)}" if later else "; nothing is left to do")
+        count(attempts, "attempt")
+        + (f"; the next is due at {wire_instant(later)}" if later else "; nothing is left to do")
     )
 
 
@@ -81,4 +84,7 @@ def listen(
             typer.echo(f"listening on {url}", err=True)
             await stop.wait()
 
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    except OSError as error:
+        raise InvalidInputError("port", f"127.0.0.1:{port}: {os.strerror(error.errno or 0)}") from None

@@ -13,8 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chainbell.engine.cli.app import AsJson, app
-from chainbell.engine.cli.opening import MOMENT, account_id, moment, open_database, open_engine, project_id, typed_id
-from chainbell.engine.cli.printing import event_line, print_json, warn
+from chainbell.engine.cli.opening import (
+    MOMENT,
+    account_id,
+    chosen,
+    moment,
+    open_database,
+    open_engine,
+    project_id,
+    typed_id,
+)
+from chainbell.engine.cli.printing import count, event_line, print_json, say, warn
 from chainbell.engine.portfolio.batch import ChunkReport
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules.payload import wire
@@ -52,14 +61,15 @@ def retain(
     given = {"events": events, "attempts": attempts, "deliveries": deliveries, "fever_points": fever_points}
     limits = replace(Retention(), **{kind: timedelta(days=days) for kind, days in given.items() if days is not None})
     with open_engine(context) as engine:
-        print(f"{engine.portfolio.retain(limits)} rows deleted")
+        say(f"{count(engine.portfolio.retain(limits), 'row')} deleted")
 
 
 @db_app.command()
 def erase_account(context: typer.Context, account: AccountArgument) -> None:
     """Deletes everything that an account has."""
     with open_engine(context) as engine:
-        print(f"{engine.portfolio.erase_account(account_id(engine, account))} projects and other rows deleted")
+        gone = engine.portfolio.erase_account(account_id(engine, account))
+        say(f"{count(gone, 'row')} deleted: projects, webhooks, people and tokens, and all that belonged to them")
 
 
 @db_app.command()
@@ -70,13 +80,18 @@ def erase_person(
 ) -> None:
     """Removes a person from everything that is kept of an account."""
     with open_engine(context) as engine:
-        print(f"{engine.portfolio.erase_person(account_id(engine, account), typed_id(person)[0])} rows named them")
+        whose, candidates = account_id(engine, account), typed_id(person)
+        known = chosen("person", person, engine.portfolio.existing_people(candidates, whose))
+        meant = candidates if known is None else [known]  # who is named in events alone is in no table of people
+        say(f"{count(sum(engine.portfolio.erase_person(whose, one) for one in meant), 'row')} named them")
 
 
 @app.command()
 def reevaluate(
     context: typer.Context,
-    as_of: Annotated[str | None, typer.Option(help=f"When: {MOMENT}. By default now.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help=f"When: {MOMENT}. More than a day ahead it is a dry run. By default now.")
+    ] = None,
     account: Annotated[list[str] | None, typer.Option(help="Only projects of this account; repeat for more.")] = None,
     project: Annotated[list[str] | None, typer.Option(help="Only this project; repeat for more.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")] = 1,
@@ -117,7 +132,9 @@ def reevaluate(
         warn(f"project {refused}: {reason}")
     if not as_json:
         fired = "would fire, nothing is kept" if report.dry_run else "fired"
-        print(f"{report.projects} projects evaluated as of {wire(at)}; {report.events} events {fired}")
+        if report.dry_run and not dry_run:
+            say("more than a day ahead of the clock: a dry run")
+        say(f"{count(report.projects, 'project')} evaluated as of {wire(at)}; {count(report.events, 'event')} {fired}")
     if report.refused:
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ import typer
 
 from chainbell.engine.cli.app import AsJson, app
 from chainbell.engine.cli.opening import MOMENT, moment, new_id, open_engine
-from chainbell.engine.cli.printing import console, event_line, marked, new_table, print_json, say
+from chainbell.engine.cli.printing import console, count, event_line, marked, new_table, print_json, say
 from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.importers import Comparison, Imported, compare, completed, import_plan, read_file
@@ -82,8 +82,12 @@ def load(
         print_json({**read, **told, "events": [event_line(event) for event in fired]})
         return
     _print_read(file.name, imported, document, newest.planned or newest.plan, newest.notes, comparison)
-    if newest.number > 1:
-        say(f"  baseline {newest.number}: {len(newest.changes)} changes")
+    if newest.made_at != made_at:
+        say(f"  nothing changed: the project follows baseline {newest.number}")
+    elif newest.number == 1:
+        say("  stored as baseline 1")
+    else:
+        say(f"  stored as baseline {newest.number}: {count(len(newest.changes), 'change')}")
         for line in difference_lines(newest.changes):
             say(f"    {line}")
     for event in fired:

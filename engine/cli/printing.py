@@ -54,11 +54,21 @@ def print_json(value: Any) -> None:
     print(json_text(value), flush=True)
 
 
+def count(number: int, what: str) -> str:
+    """The number with its noun, in the plural but for 1: `1 project`, `7 deliveries`."""
+    if number == 1:
+        return f"1 {what}"
+    return f"{number} {what[:-1]}ies" if what.endswith("y") else f"{number} {what}s"
+
+
 def new_table(*headings: str, names: str = "name") -> Table:
     """A table without lines; columns of ids and names may wrap, the others stay on one line."""
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
-        table.add_column(heading, no_wrap=heading not in ("task", names), min_width=14 if heading == names else None)
+        if heading in ("task", names):
+            table.add_column(heading, overflow="fold", min_width=12 if heading == names else None)
+        else:
+            table.add_column(heading, no_wrap=True)
     return table
 
 

@@ -88,7 +88,10 @@ def status(
     context: typer.Context,
     project: ProjectArgument,
     account: Account = None,
-    as_of: Annotated[str | None, typer.Option(help=f"When: {MOMENT}. By default the last evaluation.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help=f"When: {MOMENT}. Later reports are not left out. By default the last evaluation."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Zones, buffer consumption, completion, projected date, values by task, and the trail of the fever chart."""

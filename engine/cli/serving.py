@@ -1,6 +1,7 @@
 """`serve`, `token create|revoke`."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -13,7 +14,7 @@ from aiohttp import web
 from chainbell.engine.cli.app import COMMANDS, AsJson, app
 from chainbell.engine.cli.delivering import SWITCH_SECONDS
 from chainbell.engine.cli.opening import account_id, nothing_to_refuse, open_engine
-from chainbell.engine.cli.printing import print_json, say
+from chainbell.engine.cli.printing import count, print_json, say
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.http import create_app
@@ -48,7 +49,9 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise InvalidInputError("port", f"{host}:{port}: {error.strerror or error}") from None
+        raise InvalidInputError(
+            "port", f"{host}:{port}: {os.strerror(error.errno) if error.errno else error}"
+        ) from None
 
 
 async def _serve(
@@ -82,7 +85,7 @@ def create(
     name: Annotated[str, typer.Option(help="A name for the token; `revoke --name` uses it.")] = "token",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="What it may do: read, report, webhooks; repeat for more. All by default."),
+        typer.Option(help="read, report, webhooks or admin, which is everything; repeat for more. By default admin."),
     ] = None,
     days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Days until it expires; by default never.")
@@ -127,4 +130,4 @@ def revoke(
 ) -> None:
     """Takes tokens back."""
     with open_engine(context) as engine:
-        say(f"{engine.tokens.revoke(account_id(engine, account), name)} tokens revoked")
+        say(f"{count(engine.tokens.revoke(account_id(engine, account), name), 'token')} revoked")

@@ -9,7 +9,7 @@ import typer
 
 from chainbell.engine.cli.app import COMMANDS, AsJson, app
 from chainbell.engine.cli.opening import account_id, moment, open_engine
-from chainbell.engine.cli.printing import print_json, say
+from chainbell.engine.cli.printing import count, print_json, say
 from chainbell.engine.documents.webhook import log_entry, log_key, webhook_in_list
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
@@ -196,8 +196,8 @@ def recover(
     given = moment(since, "since") or datetime.now(UTC)
     at = given if isinstance(given, datetime) else datetime.combine(given, time(), UTC)
     with open_engine(context) as engine:
-        count = engine.webhooks.recover(engine.webhooks.account_of(webhook_id), webhook_id, at)
-    say(f"{count} deliveries are due again")
+        made_due = engine.webhooks.recover(engine.webhooks.account_of(webhook_id), webhook_id, at)
+    say(f"{count(made_due, 'delivery')} due again")
 
 
 @webhooks_app.command("rotate")

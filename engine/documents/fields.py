@@ -117,8 +117,9 @@ class PersonDocument(Document):
 def invalid(error: ValidationError, within: str = "") -> InvalidInputError:
     """The first thing that pydantic found wrong, as a field path and a reason."""
     first = error.errors(include_url=False)[0]
-    tags = {"task.update", "project.update", "milestone.complete", "plan", "clock"}
-    path = [part for n, part in enumerate(first["loc"]) if not (n == 0 and not within and part in tags)]
+    path = list(first["loc"])
+    if error.title.startswith("tagged-union"):
+        path = path[1:]  # the kind of a change is no part of the path
     if path and path[-1] in ("int", "str", "date", "datetime"):
         path.pop()
     field = within

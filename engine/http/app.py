@@ -1,26 +1,25 @@
 """The application: routes, tokens, limits."""
 
-import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from aiohttp import web
 
 from chainbell.engine.engine import Engine
-from chainbell.engine.errors import StorageError
+from chainbell.engine.errors import ConflictError, StorageError
 from chainbell.engine.http.docs import add_docs
 from chainbell.engine.http.openapi import ROUTES, document
 from chainbell.engine.http.plumbing import answer, handler_of
 from chainbell.engine.http.problems import Handler, as_problems
-from chainbell.engine.http.requests import ACCOUNT, ENGINE, LARGEST_PLAN, in_thread
+from chainbell.engine.http.requests import ACCOUNT, ENGINE, LARGEST_PLAN, PLANNING, Planning, in_thread
 from chainbell.engine.tokens import Tokens
-from chainbell.storage.tokens import Token
 
 LARGEST_BODY = 16 * 1024 * 1024
 """The largest request body, in bytes."""
 SCOPES: web.AppKey[dict[object, str | None]] = web.AppKey("scopes", dict)
 """The scope that each handler asks of a token; None for those that need no token."""
-MARKING: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("marking", set)
-"""Writes of when tokens were used, beside the requests."""
+MARKING: web.AppKey[ThreadPoolExecutor] = web.AppKey("marking", ThreadPoolExecutor)
+"""Writes when tokens were used, beside the requests."""
 
 
 def create_app(
@@ -34,7 +33,9 @@ def create_app(
     app = web.Application(middlewares=[as_problems, _with_account], client_max_size=largest_body)
     app[ENGINE] = engine
     app[LARGEST_PLAN] = largest_plan
-    app[MARKING] = set()
+    app[MARKING] = ThreadPoolExecutor(1, "chainbell-tokens")
+    app[PLANNING] = Planning()
+    app.on_cleanup.append(_end_threads)
     app.on_response_prepare.append(_say_nothing_of_the_server)
     scopes: dict[object, str | None] = {}
     for route in ROUTES:
@@ -58,6 +59,11 @@ def create_app(
     return app
 
 
+async def _end_threads(app: web.Application) -> None:
+    app[MARKING].shutdown(wait=False, cancel_futures=True)
+    app[PLANNING].shutdown()
+
+
 async def _say_nothing_of_the_server(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.pop("Server", None)
 
@@ -79,14 +85,13 @@ async def _with_account(request: web.Request, handler: Handler) -> web.StreamRes
         raise web.HTTPUnauthorized(text="a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
     if wanted and wanted not in token.scopes and "admin" not in token.scopes:
         raise web.HTTPForbidden(text=f"the token needs the scope {wanted!r}")
-    marking = asyncio.create_task(_mark_used(tokens, text, token))
-    request.app[MARKING].add(marking)
-    marking.add_done_callback(request.app[MARKING].discard)
+    if tokens.is_to_mark(text, token):
+        request.app[MARKING].submit(_mark_used, tokens, text)
     request[ACCOUNT] = token.account_id
     return await handler(request)
 
 
-async def _mark_used(tokens: Tokens, text: str, token: Token) -> None:
-    """Beside the request: a database that is locked keeps nobody waiting for this."""
-    with suppress(StorageError):
-        await in_thread(tokens.used, text, token)
+def _mark_used(tokens: Tokens, text: str) -> None:
+    """Beside the request, in a thread of its own: a database that is locked keeps nobody waiting for this."""
+    with suppress(StorageError, ConflictError):
+        tokens.mark_used(text)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel, Strict
+from pydantic import ConfigDict, Field, RootModel, Strict
 
 from chainbell.engine.documents.change import Change
 from chainbell.engine.documents.fields import Document, Instant, Text
@@ -67,7 +67,13 @@ class Recovery(Document):
     since: Instant
 
 
-class LogQuery(Document):
+class Query(Document):
+    """Query parameters, by their names on the wire alone."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
+
+class LogQuery(Query):
     """A page of the log, optionally of one result or one event only."""
 
     top: Annotated[int, Field(alias="$top", ge=0, le=LARGEST_PAGE)] = PAGE
@@ -76,7 +82,7 @@ class LogQuery(Document):
     event: Text | None = None
 
 
-class EventQuery(Document):
+class EventQuery(Query):
     """The newest events up to a number, optionally of one project or one name only."""
 
     project_id: Text | None = None

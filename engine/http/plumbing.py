@@ -9,15 +9,18 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from chainbell.engine.documents.fields import Document, invalid
-from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.http.problems import Handler
-from chainbell.engine.http.requests import LARGEST_PLAN, engine_of, in_thread, view_of
+from chainbell.engine.http.requests import ACCOUNT, LARGEST_PLAN, PLANNING, engine_of, in_thread, view_of
 from chainbell.engine.http.routing import Described, Route
 from chainbell.engine.importers import read_json
 from chainbell.rules import HostId
 from chainbell.rules.ids import decode_host_id
 from chainbell.rules.payload import camel_case, wire
 
+LARGE_REQUEST = 64 * 1024
+"""Bytes beyond which a request may take seconds, as one that asks for the optimal levelling."""
+OPTIMAL = b"cp-sat"
 LINKS_PER_TASK = 5
 """How many times as many links as tasks the largest plan may have."""
 
@@ -31,9 +34,13 @@ def handler_of(route: Route) -> Handler:
         data = await request.read() if route.body is not None else b""
         if is_async:
             return _response(request, route, await route.handler(seen, **_arguments(request, route, data)))
-        return await in_thread(
-            lambda: _response(request, route, route.handler(seen, **_arguments(request, route, data)))
-        )
+
+        def work() -> web.StreamResponse:
+            return _response(request, route, route.handler(seen, **_arguments(request, route, data)))
+
+        if route.scope is not None and (len(data) > LARGE_REQUEST or OPTIMAL in data):
+            return await request.config_dict[PLANNING].run(request[ACCOUNT], work)
+        return await in_thread(work)
 
     return handle
 
@@ -58,6 +65,8 @@ def _arguments(request: web.Request, route: Route, data: bytes) -> dict[str, Any
     arguments: dict[str, Any] = {}
     for name, kind in route.parameters.items():
         text = request.match_info[camel_case(name)]
+        if "\x00" in text or not text.isprintable():
+            raise NotFoundError(camel_case(name), "is not the id of anything")
         arguments[name] = decode_host_id(text) if kind == HostId else text
     if route.query is not None:
         arguments["query"] = _query(request, route.query)

@@ -15,6 +15,7 @@ from chainbell.engine.errors import (
     StaleChange,
     StorageError,
 )
+from chainbell.engine.http.requests import RETRY_SECONDS
 from chainbell.engine.logs import log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,8 +28,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The status of each error; the first match applies."""
-RETRY_SECONDS = "5"
-"""When to try again while the database is away, full or locked."""
+KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 class Problem(Document):
@@ -57,7 +57,9 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        kept = {name: value for name, value in error.headers.items() if name in ("Allow", "WWW-Authenticate")}
+        kept = {
+            name: value for name, value in error.headers.items() if name in ("Allow", "WWW-Authenticate", "Retry-After")
+        }
         return problem(error.status, error.text or error.reason, kept)
     except tuple(kind for kind, _ in STATUS) as error:
         status = next(status for kind, status in STATUS if isinstance(error, kind))

@@ -11,18 +11,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from multiprocessing import get_context
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-from chainbell.engine.changes.unit_of_work import UnitOfWork
+from chainbell.engine.changes.unit_of_work import MOST_AHEAD, UnitOfWork
 from chainbell.engine.documents.fields import instant_of
 from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.logs import log
 from chainbell.rules import Event, HostId, Rule
-from chainbell.storage import Database, history, is_passing, projects
+from chainbell.storage import Database, StorageError, history, is_passing, projects
 from chainbell.storage.snapshots import Snapshots
 
 CHUNK = 200
@@ -75,7 +75,7 @@ Submit = Callable[[Job, list[int]], "Future[ChunkReport]"]
 def evaluate_chunk(job: Job, keys: Sequence[int]) -> ChunkReport:
     """Evaluates these projects as of the job's instant and writes what changed, in whatever process it runs."""
     with _without_cyclic_collection():
-        return enduring(lambda: _evaluate_chunk(job.database or _database(job.database_url), job, keys), job.patience)
+        return _evaluate_chunk(job.database or _database(job.database_url), job, keys)
 
 
 def enduring(work: Callable[[], T], patience: float) -> T:
@@ -103,16 +103,20 @@ def _without_cyclic_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
-    """Evaluates the chunk together or, if any part of it cannot be read or written, one project at a time."""
+def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int], *, is_fallback: bool = False) -> ChunkReport:
+    """Evaluates the chunk together or, if any part of it cannot be read or written, one project at a time.
+
+    What is written is always reported: once projects are evaluated alone, one that the database does not take is
+    refused, and raises nothing.
+    """
     try:
-        return _evaluate_together(database, job, keys)
+        return enduring(lambda: _evaluate_together(database, job, keys), job.patience)
     except Exception as error:
-        if is_passing(error):
-            raise
+        if is_passing(error) and not is_fallback:
+            raise  # nothing of the chunk is written
         if len(keys) == 1:
             return ChunkReport(1, (), ((_project_id(database, keys[0]), f"{type(error).__name__}: {error}"),))
-    alone = [_evaluate_chunk(database, job, [key]) for key in keys]
+    alone = [_evaluate_chunk(database, job, [key], is_fallback=True) for key in keys]
     return ChunkReport(
         sum(report.projects for report in alone),
         tuple(event for report in alone for event in report.events),
@@ -121,14 +125,18 @@ def _evaluate_chunk(database: Database, job: Job, keys: Sequence[int]) -> ChunkR
 
 
 def _project_id(database: Database, key: int) -> HostId:
-    with database.read() as connection:
-        return projects.id_of(connection, key)
+    """The host's id of a project; the key of its row while the database is away."""
+    try:
+        with database.read() as connection:
+            return projects.id_of(connection, key)
+    except StorageError:
+        return f"row {key}"
 
 
 def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> ChunkReport:
     refused: list[tuple[HostId, str]] = []
     fired: list[Event] = []
-    ahead = 0
+    left_out = 0
     with database.read() as connection:
         stored = projects.read_many(connection, keys, history.last_points(connection, keys))
         unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
@@ -136,15 +144,16 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
         ids = {one.key: one.project.id for one in stored}
         for one in stored:
             at = instant_of(job.as_of, one.project.calendar)
-            if one.project.evaluated_at is not None and one.project.evaluated_at >= at:
-                ahead += 1  # a date opens at different instants in different zones
+            is_done = one.project.evaluated_at is not None and one.project.evaluated_at >= at
+            if is_done or (not job.dry_run and at > job.now + MOST_AHEAD):
+                left_out += 1  # a date opens at different instants in different zones
                 continue
             try:
                 fired += unit.reevaluate(one.key, at).events
             except (InvalidInputError, EvaluationError) as error:
                 refused.append((one.project.id, error.reason))
     if job.dry_run:
-        return ChunkReport(len(stored) - ahead, tuple(fired), tuple(refused))
+        return ChunkReport(len(stored) - left_out, tuple(fired), tuple(refused))
     with database.write() as connection:
         current = projects.versions(connection, keys, lock=True)
         changed = unit.forget_changed(current)
@@ -152,13 +161,13 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
         fired = unit.written_events()
     for key in changed:
         try:
-            alone = _evaluate_one(database, job, key)
+            alone = enduring(partial(_evaluate_one, database, job, key), job.patience)
         except Exception as error:  # noqa: BLE001  the others are written already and have to be told of
             refused.append((ids[key], f"{type(error).__name__}: {error}"))
             continue
         fired += alone.events
         refused += alone.refused
-    return ChunkReport(len(stored) - ahead, tuple(fired), tuple(refused))
+    return ChunkReport(len(stored) - left_out, tuple(fired), tuple(refused))
 
 
 def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:

@@ -95,7 +95,8 @@ class Portfolio:
     def count_to_reevaluate(
         self, as_of: date, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
     ) -> int:
-        """How many projects `reevaluate` would evaluate."""
+        """How many projects `reevaluate` would evaluate; raises InvalidInputError for an impossible year."""
+        checked_moment(as_of, "asOf")
         with self._core.database.read() as connection:
             return store.count_to_evaluate(connection, _latest(as_of), accounts, projects)
 
@@ -120,6 +121,11 @@ class Portfolio:
         """Those of the ids that are ids of projects, in one account or in any, in the order given."""
         with self._core.database.read() as connection:
             return existing.existing_projects(connection, ids, account)
+
+    def existing_people(self, ids: Sequence[HostId], account: HostId) -> list[HostId]:
+        """Those of the ids that a person of the account has, in the order given."""
+        with self._core.database.read() as connection:
+            return existing.existing_people(connection, ids, account)
 
     def existing_accounts(self, ids: Sequence[HostId]) -> list[HostId]:
         """Those of the ids that are ids of accounts with a project, a webhook or a token, in the order given."""

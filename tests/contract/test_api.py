@@ -123,6 +123,11 @@ def test_what_is_no_request_gets_a_problem_document(engine: Engine) -> None:
             status, problem = await call("GET", f"{API}/webhooks/{made['id']}/logs?{query}")
             assert (status, problem["field"]) == (422, query.partition("=")[0])
         assert (await call("GET", f"{API}/webhooks?colour=red"))[1]["field"] == "colour"
+        for query in ("top=1", "project_id=7"):  # a parameter has one name
+            assert (await call("GET", f"{API}/events?{query}"))[0] == 422
+        for path in ("events/%00", "webhooks/%00", "webhooks/%00/logs", f"webhooks/{made['id']}/logs/%00/resend"):
+            method = "POST" if path.endswith("resend") else "GET"
+            assert (await call(method, f"{API}/{path}"))[0] == 404, path
 
     served(engine, work)
 

@@ -52,7 +52,7 @@ def test_a_key_file_is_rotated_from_the_command_line(tmp_path: Path) -> None:
     assert chainbell("webhooks", "add", URL, "--account", "7", database=database).returncode == 0
     old = key.read_text().split()
     run = chainbell("keys", "rotate", database=database)
-    assert (run.stdout, key.stat().st_mode & 0o777) == ("1 webhooks are sealed with the newest key\n", 0o600)
+    assert (run.stdout, key.stat().st_mode & 0o777) == ("1 webhook sealed with the newest key\n", 0o600)
     new, *rest = key.read_text().split()
     assert rest == old
     key.write_text(new)
@@ -60,4 +60,12 @@ def test_a_key_file_is_rotated_from_the_command_line(tmp_path: Path) -> None:
     key.write_text("\n".join(old))
     refused = chainbell("webhooks", "list", database=database)
     assert (refused.returncode, "chainbell.db.key" in refused.stderr) == (2, True)
+    before = key.read_bytes()
+    key.write_text(generate_key())
+    wrong = key.read_bytes()
+    assert chainbell("keys", "rotate", database=database).returncode == 2
+    assert key.read_bytes() == wrong  # what is refused changes nothing
+    key.write_bytes(b"\xff\xfe")
+    assert "no key file" in chainbell("webhooks", "list", database=database).stderr
+    key.write_bytes(before)
     assert len(chainbell("keys", "new").stdout.strip()) == 44

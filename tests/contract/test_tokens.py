@@ -74,8 +74,10 @@ def test_tokens_are_listed_with_their_last_use_and_never_themselves(database_url
         assert (kept.name, kept.scopes, kept.last_used_at) == ("backend", ("report", "read"), NOW)
         assert token not in repr(kept)
         clock.now += timedelta(minutes=9)
-        engine.tokens.used(token, kept)  # not written down again so soon
-        assert engine.tokens.list(7) == [kept]
+        assert not engine.tokens.is_to_mark(token, kept)  # not so soon again
+        clock.now += timedelta(minutes=2)
+        assert engine.tokens.is_to_mark(token, kept)
+        assert not engine.tokens.is_to_mark(token, kept)  # even if it was not written
 
 
 @pytest.mark.parametrize(("scopes", "name"), [([], "a"), (["write"], "a"), (["read"], ""), (["read"], "a" * 201)])

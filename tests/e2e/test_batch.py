@@ -34,7 +34,7 @@ def test_it_evaluates_tells_and_adds_nothing_the_second_time(portfolio: Path, ho
 
 def test_projects_may_be_named(portfolio: Path) -> None:
     run = chainbell("reevaluate", "--as-of", "2025-03-21", "--project", "3", "--account", "7", database=portfolio)
-    assert run.stdout.startswith("1 projects evaluated")
+    assert run.stdout.startswith("1 project evaluated")
 
 
 @pytest.fixture

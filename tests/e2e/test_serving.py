@@ -6,6 +6,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from chainbell.delivery import is_signed
+from chainbell.engine import Engine
 from tests.e2e.commands import chainbell
 from tests.e2e.receiver import receiving, status
 from tests.e2e.servers import serving
@@ -36,7 +37,7 @@ def test_from_a_registration_to_a_delivery(tmp_path: Path) -> None:
         assert is_signed(got.headers, got.body, "s3cret-of-ours")
         assert json.loads(got.body)["event"] == "project.started"
         assert call(f"{base}/readyz", "", "GET")[0] == 200
-        assert chainbell("token", "revoke", "--account", "7", database=database).stdout == "1 tokens revoked\n"
+        assert chainbell("token", "revoke", "--account", "7", database=database).stdout == "1 token revoked\n"
         assert call(f"{base}/api/v1/webhooks", token, "GET")[0] == 401
 
 
@@ -55,9 +56,13 @@ def test_webhooks_from_the_command_line(tmp_path: Path) -> None:
         assert rotated.startswith("the old secret signs for 24 hours more; new secret: ")
         entry = json.loads(chainbell("webhooks", "logs", hook, "--json", database=database).stdout)
         assert "is due again" in chainbell("webhooks", "resend", hook, entry["id"], database=database).stdout
-        assert chainbell("dispatch", "--drain", database=database).stdout.startswith("1 attempts")
-        recovered = chainbell("webhooks", "recover", hook, "--since", "2025-01-01", database=database).stdout
-        assert recovered == "1 deliveries are due again\n"
+        assert chainbell("dispatch", "--drain", database=database).stdout.startswith("1 attempt;")
+        recover = ("webhooks", "recover", hook, "--since", "2025-01-01")
+        assert chainbell(*recover, database=database).stdout == "0 deliveries due again\n"  # a test is sent once
+        with Engine(f"sqlite:///{database}") as engine:
+            engine.load(line_plan(), at=MONDAY)
+        assert chainbell("dispatch", "--drain", database=database).stdout.startswith("1 attempt;")
+        assert chainbell(*recover, database=database).stdout == "1 delivery due again\n"
     gone = chainbell("webhooks", "test", hook, database=database)
     assert "nobody listens there" in gone.stdout
     missing = chainbell("webhooks", "pause", "wh_none", database=database)

@@ -58,6 +58,20 @@ def test_an_id_is_matched_to_what_exists_and_a_clash_is_not_guessed(tmp_path: Pa
     assert "there is no project" in chainbell("project", "status", "8", database=database).stderr
 
 
+def test_a_person_is_erased_whose_id_is_a_string_of_digits(tmp_path: Path) -> None:
+    database = tmp_path / "chainbell.db"
+    loaded(database, tmp_path, manager={"id": "7", "name": "Jane"})
+    assert chainbell("db", "erase-person", "7", "7", database=database).stdout != "0 rows named them\n"
+    assert chainbell("db", "erase-person", "7", "7", database=database).stdout == "0 rows named them\n"
+
+
+def test_listen_on_a_port_in_use_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        run = chainbell("listen", "--secret", "a secret of ours", "--port", port)
+    assert (run.returncode, run.stderr) == (2, f"chainbell: port: 127.0.0.1:{port}: Address already in use\n")
+
+
 def test_no_control_character_reaches_the_terminal(tmp_path: Path) -> None:
     database = tmp_path / "chainbell.db"
     loaded(database, tmp_path, name="evil\x1b]0;title\x07 \u202elive")
@@ -81,7 +95,7 @@ def test_tables_fit_eighty_columns(tmp_path: Path) -> None:
             [CHAINBELL, "--database", f"sqlite:///{database}", *arguments],
             env={**ENVIRONMENT, "COLUMNS": "80"}, capture_output=True, text=True, check=True, timeout=120,
         )  # fmt: skip
-        table = run.stdout[run.stdout.index("task  name") :]
+        table = run.stdout[run.stdout.index("task name") :]
         assert all(len(line) <= 80 for line in table.splitlines()), table
         assert "column that" in table
 

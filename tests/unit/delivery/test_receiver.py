@@ -84,7 +84,7 @@ def test_an_old_recording_is_not_genuine_unless_the_tolerance_is_switched_off() 
     assert Receiver(SECRET, clock=lambda: later, tolerance=None).receive(*message()).status == 200
 
 
-@pytest.mark.parametrize("secret", ["", "short", "1234567"])
+@pytest.mark.parametrize("secret", ["", "short", "1234567", "whsec_AA=="])
 def test_a_secret_that_is_guessed_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="at least 8"):
         Receiver(secret)
