@@ -11,6 +11,7 @@ from chainbell.delivery.networks import is_public
 from chainbell.rules.errors import FieldError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+LONGEST_NAME, LONGEST_LABEL = 253, 63
 LONGEST_HEADER = 8192
 """Characters of a header's value, as most servers take them."""
 _RESERVED_HEADERS = frozenset(
@@ -70,6 +71,8 @@ def check_url(url: str, policy: GuardPolicy) -> URL:
         raise RefusedEndpointError("url", "a fragment is never sent; leave it out")
     if any(ord(character) <= 32 or ord(character) == 127 for character in url):
         raise RefusedEndpointError("url", "it contains white space or control characters")
+    if len(host) > LONGEST_NAME or any(len(label) > LONGEST_LABEL for label in host.split(".")):
+        raise RefusedEndpointError("url", "its host is longer than a name can be (RFC 1035)")
     if _looks_numeric(host):
         check_addresses([host], policy)
     return parsed

@@ -37,8 +37,13 @@ from chainbell.rules import (
 from chainbell.rules.calendar import EVERY_DAY, MONDAY_TO_FRIDAY
 from chainbell.rules.planning.plan import SMALLEST_BUFFER
 
+NO_ZONES = {"localtime", "posixrules", "Factory"}
+"""Names beside those of zones that a machine's database may have: what they mean depends on the machine."""
+
 
 def _known_zone(name: str) -> str:
+    if isinstance(name, str) and (name in NO_ZONES or name.startswith(("posix/", "right/"))):
+        raise ValueError(f"{name!r} is not a time zone of the IANA database")
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
@@ -68,8 +73,8 @@ class CalendarDocument(Document):
     """Working weekdays (1 is Monday), holidays, hours and the IANA time zone; `calendarDays` works round the clock."""
 
     working_days: tuple[int, ...] = tuple(sorted(MONDAY_TO_FRIDAY))
-    holidays: tuple[Day, ...] = ()
-    hours: Annotated[tuple[WallClock, ...], BeforeValidator(_shifts)] = ((time(9), time(17)),)
+    holidays: Annotated[tuple[Day, ...], Field(max_length=10_000)] = ()
+    hours: Annotated[tuple[WallClock, ...], BeforeValidator(_shifts), Field(max_length=24)] = ((time(9), time(17)),)
     time_zone: Annotated[str, BeforeValidator(_known_zone)] = "UTC"
     calendar_days: bool = False
 

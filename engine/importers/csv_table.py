@@ -10,7 +10,7 @@ from chainbell.engine.importers.imported import decoded
 
 SEPARATORS = ",;\t|"
 MOST_ROWS = 200_000
-MOST_COLUMNS = 5_000
+MOST_COLUMNS = 1_000
 
 
 @dataclass(frozen=True, slots=True)

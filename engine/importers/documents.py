@@ -7,6 +7,9 @@ import yaml
 
 from chainbell.engine.errors import InvalidInputError
 
+MOST_KEYS, MOST_VALUES = 10_000, 5_000_000
+"""Keys of one mapping of a YAML file, and values of the whole, an alias counted wherever it stands."""
+
 
 def read_json(data: bytes, name: str) -> Any:
     """The value in a JSON file; raises InvalidInputError, with line and column where known.
@@ -24,7 +27,10 @@ def read_json(data: bytes, name: str) -> Any:
 def read_yaml(data: bytes, name: str) -> Any:
     """The value in a YAML file as JSON would give it; raises InvalidInputError, with line and column where known."""
     try:
-        return _jsonlike(yaml.load(data, Loader=_Loader), {})  # noqa: S506  a SafeLoader with more checks
+        value = _jsonlike(yaml.load(data, Loader=_Loader), {})  # noqa: S506  a SafeLoader with more checks
+        if _size(value, {}) > MOST_VALUES:
+            raise InvalidInputError(name, f"is not YAML: with its aliases it has more than {MOST_VALUES} values")
+        return value
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -36,14 +42,33 @@ def read_yaml(data: bytes, name: str) -> Any:
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:80]!r} stands twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"the key {name[:80]!r} stands twice")
+            seen.add(name)
     return found
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """How many values there are, an alias counted wherever it stands."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(one, known) for one in inner)
+    return known[id(value)]
 
 
 class _Loader(yaml.SafeLoader):
     """A safe loader, strict where YAML 1.1 surprises: a repeated key is an error, 17:00 is not the number 1020."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merges what `<<` names, within a bound: a few lines of merges can make millions of keys."""
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_KEYS:
+            problem = f"has more than {MOST_KEYS} keys with those merged"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()

@@ -147,7 +147,9 @@ def test_what_a_paused_webhook_holds_for_too_long_expires_visibly_and_can_be_rec
     old, young = datetime.now(UTC) - timedelta(days=91), datetime.now(UTC) - timedelta(days=89)
     for hook in (paused, active):
         for name, at in (("old", old), ("young", young)):
-            delivery = NewDelivery(f"wh_{hook.id}_{name}", hook.id, None, "task.red", b'{"metadata":{"a":0}}')
+            delivery = NewDelivery(
+                f"wh_{hook.id}_{name}", hook.id, f"event-{name}", "task.red", b'{"metadata":{"a":0}}'
+            )
             with engine.database.write() as connection:
                 outbox.enqueue(connection, [delivery], at)
     engine.portfolio.retain()

@@ -91,6 +91,8 @@ TRICKS = {
     "6to4": "https://[2002:7f00:1::]/",
     "a scope": "https://[fe80::1%25eth0]/",
     "a name that is no name": "https://xn--/",
+    "a label that is too long": "https://" + "a" * 64 + ".example.com/",
+    "a name that is too long": "https://" + "a." * 127 + "example.com/",
     "cloud metadata": "https://169.254.169.254/latest/meta-data/",
     "cloud metadata over IPv6": "https://[fd00:ec2::254]/",
 }
