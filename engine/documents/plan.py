@@ -41,7 +41,7 @@ NO_ZONES = {"localtime", "posixrules", "Factory"}
 """Names beside those of zones that a machine's database may have: what they mean depends on the machine."""
 
 
-def _known_zone(name: str) -> str:
+def _known_zone(name: Any) -> Any:
     if isinstance(name, str) and (name in NO_ZONES or name.startswith(("posix/", "right/"))):
         raise ValueError(f"{name!r} is not a time zone of the IANA database")
     try:
