@@ -58,10 +58,8 @@ def _sentences(text: str | None) -> str:
 
 def events_page() -> str:
     """Each event with when it fires, its payload fields, and an example that a scenario has brought."""
-    examples: dict[str, Event] = {}
-    for file in ("product-launch.yaml", "frozen-project.yaml"):
-        for event in _events_of(file)[0]:
-            examples.setdefault(event.name, event)
+    happened = [event for file in ("product-launch.yaml", "frozen-project.yaml") for event in _events_of(file)[0]]
+    examples = {event.name: event for event in reversed(happened)}  # the first of each name
     lines = [
         MADE,
         "# Events",

@@ -13,7 +13,7 @@ from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
 from chainbell.delivery.listening import listening
 from chainbell.engine.cli.app import app
 from chainbell.engine.cli.fever_chart import fever_chart
-from chainbell.engine.cli.printing import console, event_line, marked, print_json, warn
+from chainbell.engine.cli.printing import console, count, event_line, marked, print_json, warn
 from chainbell.engine.engine import Engine
 from chainbell.engine.reading.reasons import reason
 from chainbell.engine.reading.report import ProjectReport
@@ -50,7 +50,7 @@ def simulate(
             report = engine.status(plan.project.id, account=plan.account_id)
             failures = unmet(scenario.expect, fired, report)
             if not as_json:
-                _print_outcome(scenario, report, fired)
+                _print_outcome(scenario, report, fired, is_expected=not failures)
     for failure in failures:
         warn(f"expectation: {failure}")
     if undelivered:
@@ -80,7 +80,8 @@ async def _fire_and_deliver(
     if url is not None:
         own, _ = engine.webhooks.add(scenario.plan.account_id, url, name="simulation", secret=secret)
     if not as_json:
-        console.print(f"[bold]{marked(scenario.name)}[/]\n{marked(scenario.description or '')}\n")
+        about = f": {marked(scenario.description)}" if scenario.description else ""
+        console.print(f"[bold]{marked(scenario.name)}[/]{about}\n")
     fired = []
     for event in run_scenario(engine, scenario):
         fired.append(event)
@@ -119,7 +120,7 @@ def _print_deliveries(log: list[Attempt]) -> None:
     console.print(table)
 
 
-def _print_outcome(scenario: Scenario, report: ProjectReport, fired: list[Event]) -> None:
+def _print_outcome(scenario: Scenario, report: ProjectReport, fired: list[Event], *, is_expected: bool) -> None:
     project = scenario.plan.project
     console.print(
         f"\n[bold]{marked(project.name)}[/]: {report.status}, {report.zone}, {report.buffer_consumption:g} % of "
@@ -127,4 +128,5 @@ def _print_outcome(scenario: Scenario, report: ProjectReport, fired: list[Event]
         f"projected {report.projected_completion} ({report.projection_basis}), promised {report.promise}"
     )
     console.print(fever_chart(report.trail, report.zones))
-    console.print(f"{len(fired)} events")
+    told = f"; what the scenario expects {'came' if is_expected else 'did not all come'}"
+    console.print(count(len(fired), "event") + told)

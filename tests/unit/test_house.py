@@ -4,7 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 300
-FOLDERS = ("engine", "rules", "storage", "delivery", "tests", "benchmarks")
+FOLDERS = ("engine", "rules", "storage", "delivery", "tests", "benchmarks", "docs", "fixtures")
 
 
 def test_no_file_has_more_lines_than_can_be_read_at_once() -> None:
