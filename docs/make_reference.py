@@ -90,8 +90,9 @@ def api_page() -> str:
         MADE,
         "# API routes",
         "",
-        "`chainbell serve` answers these routes, and so does `create_app(engine)` in an aiohttp application. They ask",
-        "for `Authorization: Bearer TOKEN`, but for the operations. Errors are problem documents (RFC 9457) with",
+        "`chainbell serve` answers these routes, and so does `create_app(engine)` in an aiohttp application. All but the",
+        "operations ask for `Authorization: Bearer TOKEN`, with a token that has the route's scope or `admin`, as a",
+        "token has that was given no scopes. Errors are problem documents (RFC 9457) with",
         "`field` and `reason`. `/openapi.json` (OpenAPI 3.1, no token) has the schema of every body and answer, and",
         "`/docs` shows it as a page; with `chainbell serve --open-docs` or `create_app(engine, open_docs=True)` the",
         "page asks for no token. A parameter that a route does not know is refused. The id of a project is an integer",
@@ -99,25 +100,18 @@ def api_page() -> str:
         "",
     ]
     for tag, about in TAGS.items():
-        lines += [
-            f"## {tag}",
-            "",
-            about,
-            "",
-            "| route | what it does | body | parameters | answer |",
-            "|---|---|---|---|---|",
-        ]
+        lines += [f"## {tag}", "", about, "", "| route | what it does |", "|---|---|"]
         for route in ROUTES:
             if route.tag == tag:
                 query = [] if route.query is None else list(route.query.model_json_schema()["properties"])
-                cells = [
-                    f"`{route.method.upper()} {route.path}`",
-                    route.summary,
-                    f"`{_kind_name(described(route.body))}`" if route.body is not None else "",
-                    ", ".join(f"`{name}`" for name in query),
-                    f"{route.status} {_kind_name(route.answer)}".strip(),
+                told = [
+                    f"{route.summary}.",
+                    f"Scope `{route.scope}`." if route.scope else "",
+                    f"Body `{_kind_name(described(route.body))}`." if route.body is not None else "",
+                    f"Parameters {', '.join(f'`{name}`' for name in query)}." if query else "",
+                    f"Answers {route.status} {_kind_name(route.answer)}".rstrip() + ".",
                 ]
-                lines.append("| " + " | ".join(cells) + " |")
+                lines.append(f"| `{route.method.upper()} {route.path}` | {' '.join(one for one in told if one)} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
