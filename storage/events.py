@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, Dialect, bindparam, insert, select
 
 from chainbell.rules import Event, HostId
+from chainbell.storage.statements import Row, RowInsert
 from chainbell.storage.tables import ChangeRow, EventRow, table
 
 CHANGES, EVENTS = table(ChangeRow), table(EventRow)
 
 _ADD_CHANGE = insert(CHANGES).returning(CHANGES.c.key)
 _ADD_CHANGES = insert(CHANGES).returning(CHANGES.c.key, sort_by_parameter_order=True)
-_ADD_EVENTS = insert(EVENTS)
+_EVENTS = RowInsert(EVENTS, later=("project_key", "change_key"), leaves_out="position")
 _FIND_CHANGE = select(CHANGES.c.key, CHANGES.c.digest).where(
     CHANGES.c.project_key == bindparam("project_key"), CHANGES.c.change_id == bindparam("change_id")
 )
@@ -55,26 +56,29 @@ def add_changes(connection: Connection, changes: Sequence[NewChange]) -> list[in
     return list(connection.scalars(_ADD_CHANGES, rows))
 
 
-def add_events(connection: Connection, events: Sequence[tuple[int, int, Event]]) -> None:
-    """Keeps events (project key, change key, event) in the order in which they fired."""
-    if not events:
-        return
-    rows = [
-        {
-            "id": event.id,
-            "project_key": project_key,
-            "change_key": change_key,
-            "account_id": event.account_id,
-            "project_id": event.project_id,
-            "name": event.name,
-            "subject_id": event.subject_id,
-            "occurred_at": event.occurred_at,
-            "data": dict(event.data),
-            "why": dict(event.why),
-        }
-        for project_key, change_key, event in events
-    ]
-    connection.execute(_ADD_EVENTS, rows)
+def event_rows(dialect: Dialect, events: Sequence[Event]) -> list[Row]:
+    """Events made ready for `add_events`, before the transaction that writes them."""
+    return _EVENTS.ready(
+        dialect,
+        (
+            {
+                "id": event.id,
+                "account_id": event.account_id,
+                "project_id": event.project_id,
+                "name": event.name,
+                "subject_id": event.subject_id,
+                "occurred_at": event.occurred_at,
+                "data": dict(event.data),
+                "why": dict(event.why),
+            }
+            for event in events
+        ),
+    )
+
+
+def add_events(connection: Connection, project_key: int, change_key: int, rows: Sequence[Row]) -> None:
+    """Keeps the events of one change in the order in which they fired."""
+    _EVENTS.run(connection, rows, project_key, change_key)
 
 
 def events_of_change(connection: Connection, change_key: int) -> list[Event]:

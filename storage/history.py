@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, Dialect, bindparam, func, insert, select
 
 from chainbell.rules import Assessment, FeverPoint, Project, Zone
+from chainbell.storage.statements import Row, RowInsert
 from chainbell.storage.tables import BaselineRow, FeverPointRow, table
 
 FEVER_POINTS, BASELINES = table(FeverPointRow), table(BaselineRow)
-
+_BASELINES = RowInsert(BASELINES, later=("project_key",))
 
 POINT = ("at", "recorded_at", "baseline", "completion", "consumption", "zone")
 _LAST_POINT = (
@@ -34,9 +35,14 @@ class KeptBaseline(NamedTuple):
     notes: list[str] | None
 
 
-def keep_baseline(connection: Connection, key: int, baseline: KeptBaseline) -> None:
-    """Writes a baseline of the project with the row key `key`; raises IntegrityError if its number is taken."""
-    connection.execute(insert(BASELINES).values(project_key=key, **baseline._asdict()))
+def baseline_rows(dialect: Dialect, kept: Sequence[KeptBaseline]) -> list[Row]:
+    """Baselines made ready for `keep_baselines`, before the transaction that writes them."""
+    return _BASELINES.ready(dialect, [baseline._asdict() for baseline in kept])
+
+
+def keep_baselines(connection: Connection, key: int, rows: Sequence[Row]) -> None:
+    """Writes baselines of the project with the row key `key`; raises IntegrityError if a number is taken."""
+    _BASELINES.run(connection, rows, key)
 
 
 def kept_plan(connection: Connection, key: int, number: int) -> dict[str, Any] | None:

@@ -58,17 +58,52 @@ def link_from(row: Sequence[Any]) -> Link:
     return Link(predecessor, successor, LINK_TYPES[kind], lag, resource)
 
 
-def task_columns(key: int, position: int, task: Task) -> dict[str, Any]:
-    """A task's row, by column; `key` is the project's row key, `position` the task's place in the plan."""
+def task_row(position: int, task: Task) -> dict[str, Any]:
+    """A task's row, by column, without the project's key; `position` is the task's place in the plan."""
     columns = task._asdict()
     person = columns.pop("assigned_to")
     return {
         **columns,
         "status": task.status.value,
-        "project_key": key,
         "position": position,
         "assigned_to_id": None if person is None else person.id,
     }
+
+
+def task_columns(project: Project) -> list[dict[str, Any]]:
+    """The rows of a project's tasks, by column, without the project's key."""
+    return [task_row(position, task) for position, task in enumerate(project.tasks)]
+
+
+def link_columns(project: Project) -> list[dict[str, Any]]:
+    """The rows of a project's links, by column, without the project's key."""
+    return [
+        {
+            "position": position,
+            "predecessor": link.predecessor,
+            "successor": link.successor,
+            "type": link.type.value,
+            "lag": link.lag,
+            "resource": link.resource,
+        }
+        for position, link in enumerate(project.network.links)
+    ]
+
+
+def chain_columns(project: Project) -> list[dict[str, Any]]:
+    """The rows of a project's chains, by column, without the project's key."""
+    return [
+        {"id": c.id, "position": n, "kind": c.kind.value, "tasks": list(c.tasks), "joins": c.joins}
+        for n, c in enumerate(project.chains)
+    ]
+
+
+def buffer_columns(project: Project) -> list[dict[str, Any]]:
+    """The rows of a project's buffers, by column, without the project's key."""
+    return [
+        {"id": b.id, "position": n, "chain": b.chain, "size": b.size, "measure": b.measure.value}
+        for n, b in enumerate(project.buffers)
+    ]
 
 
 def state_columns(project: Project) -> dict[str, Any]:
@@ -129,7 +164,7 @@ def _calendar(
     )
 
 
-def milestone_columns(after: Project) -> list[dict[str, Any]]:
+def milestone_columns(project: Project) -> list[dict[str, Any]]:
     """The rows of a project's milestones, by column, without the project's key."""
     return [
         {
@@ -140,7 +175,7 @@ def milestone_columns(after: Project) -> list[dict[str, Any]]:
             "deliverables": [asdict(deliverable) for deliverable in m.deliverables],
             "achieved_at": m.achieved_at,
         }
-        for n, m in enumerate(after.milestones)
+        for n, m in enumerate(project.milestones)
     ]
 
 

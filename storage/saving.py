@@ -6,26 +6,22 @@ Statements are built once; only their parameters differ from call to call.
 from collections.abc import Sequence
 from datetime import datetime
 from random import randrange
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from chainbell.rules import Project
-from chainbell.storage.mapping import milestone_columns, plan_columns, state_columns, task_columns
-from chainbell.storage.metadata import Kept
+from chainbell.storage.mapping import plan_columns, state_columns, task_row
+from chainbell.storage.plan_rows import PlanRows, milestone_rows, plan_rows
+from chainbell.storage.statements import RowInsert
 from chainbell.storage.tables import (
-    BufferRow,
-    ChainRow,
     LatchRow,
-    LinkRow,
-    MilestoneRow,
-    PersonRow,
     ProjectRow,
     TaskRow,
     table,
 )
 
-PROJECTS, PEOPLE, TASKS, LATCHES = table(ProjectRow), table(PersonRow), table(TaskRow), table(LatchRow)
+PROJECTS, TASKS, LATCHES = table(ProjectRow), table(TaskRow), table(LatchRow)
+_LATCHES = RowInsert(LATCHES, later=("project_key",))
 
 
 class VersionConflictError(Exception):
@@ -64,69 +60,35 @@ def touch(connection: Connection, keys: Sequence[int], evaluated_at: datetime) -
     connection.execute(_TOUCH, {"keys": list(keys), "at": evaluated_at})
 
 
-def save(connection: Connection, key: int, version: int, before: Project | None, after: Project) -> None:
-    """Writes what differs and raises the version by 1; VersionConflictError if the row is no longer at `version`."""
+def save(
+    connection: Connection,
+    key: int,
+    version: int,
+    before: Project | None,
+    after: Project,
+    plan: PlanRows | None = None,
+) -> None:
+    """Writes what differs and raises the version by 1; VersionConflictError if the row is no longer at `version`.
+
+    `plan` is what `plan_rows` made ready for a new baseline; left out, it is made here.
+    """
     is_new_baseline = before is None or before.baseline != after.baseline
     columns = state_columns(after) if not is_new_baseline else {**plan_columns(after), **state_columns(after)}
     found = connection.execute(_UPDATE, {"at_key": key, "at_version": version, "version": version + 1, **columns})
     if found.rowcount != 1:
         raise VersionConflictError(after.id)
     if before is None or is_new_baseline:
-        _write_baseline(connection, key, after)
+        (plan or plan_rows(connection.dialect, before, after)).write(connection, key)
     else:
         _write_tasks(connection, key, before, after)
         if before.milestones is not after.milestones:
-            _replace(connection, MilestoneRow, key, milestone_columns(after))
+            milestone_rows(connection.dialect, before, after).write(connection, key)
     _write_latches(connection, key, before, after)
-
-
-def _replace(connection: Connection, kind: type[Kept], key: int, rows: list[dict[str, Any]]) -> None:
-    target = table(kind)
-    connection.execute(delete(target).where(target.c.project_key == key))
-    if rows:
-        connection.execute(insert(target), [{"project_key": key, **row} for row in rows])
-
-
-def _write_baseline(connection: Connection, key: int, after: Project) -> None:
-    """A first plan or a re-plan: rewrites everything that the plan says."""
-    _write_people(connection, after)
-    tasks = [task_columns(key, position, task) for position, task in enumerate(after.tasks)]
-    _replace(connection, TaskRow, key, tasks)
-    links: list[dict[str, Any]] = [
-        {"position": n, "predecessor": link.predecessor, "successor": link.successor, "type": link.type.value}
-        | {"lag": link.lag, "resource": link.resource}
-        for n, link in enumerate(after.network.links)
-    ]
-    _replace(connection, LinkRow, key, links)
-    chains = [
-        {"id": c.id, "position": n, "kind": c.kind.value, "tasks": list(c.tasks), "joins": c.joins}
-        for n, c in enumerate(after.chains)
-    ]
-    _replace(connection, ChainRow, key, chains)
-    buffers: list[dict[str, Any]] = [
-        {"id": b.id, "position": n, "chain": b.chain, "size": b.size, "measure": b.measure.value}
-        for n, b in enumerate(after.buffers)
-    ]
-    _replace(connection, BufferRow, key, buffers)
-    _replace(connection, MilestoneRow, key, milestone_columns(after))
-
-
-def _write_people(connection: Connection, after: Project) -> None:
-    """Writes the people that a plan names, in the order of their ids so that two writers never deadlock."""
-    people = {task.assigned_to.id: task.assigned_to for task in after.tasks if task.assigned_to}
-    if after.manager:
-        people[after.manager.id] = after.manager
-    for person_id in sorted(people, key=str):
-        person = people[person_id]
-        same = (PEOPLE.c.account_id == after.account_id) & (PEOPLE.c.id == person.id)
-        values = {"name": person.name, "email": person.email}
-        if connection.execute(update(PEOPLE).where(same).values(values)).rowcount == 0:
-            connection.execute(insert(PEOPLE).values(account_id=after.account_id, id=person.id, **values))
 
 
 def _write_tasks(connection: Connection, key: int, before: Project, after: Project) -> None:
     changed = [
-        {"at_key": key, "at_id": new.id, **task_columns(key, position, new)}
+        {"at_key": key, "at_id": new.id, **task_row(position, new)}
         for position, (old, new) in enumerate(zip(before.tasks, after.tasks, strict=True))
         if old is not new
     ]
@@ -151,9 +113,8 @@ def _write_latches(connection: Connection, key: int, before: Project | None, aft
     if moved:
         connection.execute(_UPDATE_LATCH, moved)
     rows = [
-        {"project_key": key, "event": event, "subject": subject, "fired": latch.count, "armed": latch.armed}
+        {"event": event, "subject": subject, "fired": latch.count, "armed": latch.armed}
         for (event, subject), latch in changed
         if (event, subject) not in known
     ]
-    if rows:
-        connection.execute(insert(LATCHES), rows)
+    _LATCHES.run(connection, _LATCHES.ready(connection.dialect, rows), key)

@@ -1,7 +1,6 @@
 """Applies changes: one, several, a batch, within the host's transaction, or only as a preview."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -15,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from chainbell.engine.changes.unit_of_work import Applied, UnitOfWork
+from chainbell.engine.changes.works import Reads, within
 from chainbell.engine.core import Core
 from chainbell.engine.documents.change import Change, Plan, dated, read_change
 from chainbell.engine.documents.change_types import ChangeFields
@@ -31,8 +31,6 @@ from chainbell.storage import VersionConflictError
 ATTEMPTS_ON_CONFLICT = 8
 ATTEMPTS_AHEAD = 6
 """How many of them are made without a lock."""
-LARGE_PLAN = 200
-"""Tasks beyond which a plan is planned in no transaction at all."""
 PAUSE_ON_CONFLICT = 0.005
 """Seconds, doubled with each attempt; the pause is a random fraction of it."""
 T = TypeVar("T")
@@ -81,22 +79,22 @@ class Changes:
         parsed = [self._read(change) for change in changes]
         if session is not None:
             return self._apply_joined(parsed, session)
-        plans = [change for change in parsed if isinstance(change, Plan)]
+        has_plan = any(isinstance(change, Plan) for change in parsed)
 
         def work(unit: UnitOfWork) -> list[Applied]:
             return [one for change in parsed for one in unit.apply(change)]
 
-        unit, applied = self._retrying_ahead(work, plans) if plans else self._retrying(work)
+        unit, applied = self._retrying_ahead(work) if has_plan else self._retrying(work)
         self._after_commit(unit, applied)
         return [event for one in applied for event in one.events]
 
     def apply_each(self, changes: Iterable[GivenChange]) -> list[Outcome]:
         """Applies several changes in one transaction, each by itself: a refused one does not affect the others."""
         read = [self._read_or_refuse(change) for change in changes]
-        plans = [change for change, _ in read if isinstance(change, Plan)]
+        has_plan = any(isinstance(change, Plan) for change, _ in read)
 
         def work(unit: UnitOfWork) -> list[tuple[list[Applied], InvalidInputError | EvaluationError | None]]:
-            if not plans:
+            if not has_plan:
                 unit.lock(change for change, _ in read if change is not None)
             found: list[tuple[list[Applied], InvalidInputError | EvaluationError | None]] = []
             for change, error in read:
@@ -106,26 +104,22 @@ class Changes:
                     found.append(([], refused))
             return found
 
-        unit, found = self._retrying_ahead(work, plans) if plans else self._retrying(work)
+        unit, found = self._retrying_ahead(work) if has_plan else self._retrying(work)
         self._after_commit(unit, [one for applied, _ in found for one in applied])
         return [Outcome(tuple(event for one in applied for event in one.events), error) for applied, error in found]
 
     def preview(self, change: GivenChange) -> list[Event]:
         """The events that the change would fire; nothing is stored. The change may lie in the future."""
-        parsed, planner = self._read(change), Planner()
-        if isinstance(parsed, Plan):
-            self._plan_before(parsed, planner)
-        with self._core.database.read() as connection:
-            unit = self._unit(connection, only_asks=True, planner=planner)
-            return [event for one in unit.apply(parsed) for event in one.events]
+        unit = self._unit(self._core.database.read, only_asks=True)
+        return [event for one in unit.apply(self._read(change)) for event in one.events]
 
     def watch(self, sessions: Any) -> None:
         """Applies the host's edits of chainbell's own rows through these ORM sessions as changes, in the same flush."""
         watch(sessions, lambda changes, session: self.apply_all(changes, session=session), self._core.now)
 
-    def _unit(self, connection: Connection, **how: Any) -> UnitOfWork:
+    def _unit(self, reads: Reads, **how: Any) -> UnitOfWork:
         core = self._core
-        return UnitOfWork(connection, core.snapshots, core.rules, core.now(), **how)
+        return UnitOfWork(reads, core.snapshots, core.rules, core.now(), **how)
 
     def _read(self, change: GivenChange) -> Change:
         """A checked change with its instant."""
@@ -138,10 +132,11 @@ class Changes:
             return None, error
 
     def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
-        unit = self._unit(joined_connection(session))
+        connection = joined_connection(session)
+        unit = self._unit(within(connection))
         try:
             applied = [one for change in changes for one in unit.apply(change)]
-            unit.flush()
+            unit.flush(connection)
         except (VersionConflictError, IntegrityError) as error:
             raise ConflictError(f"another writer came first; roll back and try again ({error})") from error
         if isinstance(session, Session):
@@ -156,24 +151,21 @@ class Changes:
         """The work done and committed in one transaction, under the locks of its projects."""
         return self._until_committed(lambda _: self._locked(work))
 
-    def _retrying_ahead(self, work: Work[T], plans: Sequence[Plan]) -> tuple[UnitOfWork, T]:
-        """The work done in a transaction that only reads, and then written in a short one, if nothing has changed.
+    def _retrying_ahead(self, work: Work[T]) -> tuple[UnitOfWork, T]:
+        """The work done in no transaction, and then written in a short one, if nothing of what it read has changed.
 
-        Large plans are planned before, in no transaction at all. So a plan, however long it takes to level and
-        evaluate, keeps no other writer waiting but for its rows. Where others keep changing its project, the last
-        attempts are made under the lock, with what was planned already.
+        So a plan, however long it takes to level and evaluate, keeps no other writer waiting but for its rows. Where
+        others keep changing its project, the last attempts are made under the lock, with what was planned already.
         """
-        planner = Planner()
-        for plan in plans:
-            self._plan_before(plan, planner)
+        planner, database = Planner(), self._core.database
 
         def attempt(number: int) -> tuple[UnitOfWork, T]:
             if number >= ATTEMPTS_AHEAD:
                 return self._locked(work, planner)
-            with self._core.database.read() as connection:
-                unit = self._unit(connection, ahead=True, planner=planner)
-                result = work(unit)
-            with self._core.database.write() as connection:
+            unit = self._unit(database.read, ahead=True, planner=planner)
+            result = work(unit)
+            unit.make_ready(database.engine.dialect)
+            with database.write() as connection:
                 if unit.is_outdated(connection):
                     raise ConflictError("another writer changed the project meanwhile")
                 unit.flush(connection)
@@ -181,21 +173,11 @@ class Changes:
 
         return self._until_committed(attempt)
 
-    def _plan_before(self, change: Plan, planner: Planner) -> None:
-        """Plans a large plan that says something new; what is refused is refused where its turn comes."""
-        if len(change.plan.tasks) <= LARGE_PLAN:
-            return
-        with suppress(InvalidInputError, EvaluationError):
-            with self._core.database.read() as connection:
-                is_new, status = self._unit(connection, ahead=True).to_plan(change)
-            if is_new:
-                planner(change.plan, change.at, status)
-
     def _locked(self, work: Work[T], planner: Planner | None = None) -> tuple[UnitOfWork, T]:
         with self._core.database.write() as connection:
-            unit = self._unit(connection, planner=planner)
+            unit = self._unit(within(connection), planner=planner)
             result = work(unit)
-            unit.flush()
+            unit.flush(connection)
         return unit, result
 
     def _until_committed(self, attempt: Callable[[int], tuple[UnitOfWork, T]]) -> tuple[UnitOfWork, T]:

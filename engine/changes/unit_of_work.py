@@ -4,22 +4,23 @@ Nothing is written before `flush`, so a refused change leaves nothing behind and
 project is read once, evaluated after every change, and written once, with its events and their deliveries.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 from chainbell.delivery import compose, message_id
 from chainbell.engine.changes.revising import revise
 from chainbell.engine.changes.sameness import body_of, digest_of, is_same_plan, refuse_other
-from chainbell.engine.changes.works import KeptChange, Work, Works
+from chainbell.engine.changes.works import KeptChange, Reads, Work, Works
 from chainbell.engine.documents.change import Change, ClockTick, Plan
 from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.planner import Planner
 from chainbell.rules import CalendarRangeError, Event, HostId, Project, ProjectStatus, Rule, evaluate
 from chainbell.rules.planning.differences import outline
 from chainbell.storage import Located, NewDelivery, StoredProject, events, history, outbox, projects, saving
+from chainbell.storage.plan_rows import plan_rows
 from chainbell.storage.snapshots import Snapshots
 from chainbell.storage.webhooks import webhooks
 
@@ -41,11 +42,13 @@ class Applied:
 
 
 class UnitOfWork:
-    """Applies changes within one transaction; `flush` writes them, `committed` remembers the new snapshots.
+    """Applies changes; `flush` writes them, `committed` remembers the new snapshots.
 
-    `now` dates the deliveries, and what is recorded. With `only_asks` nothing is locked, and the future may be asked
-    about. A unit that works `ahead` reads without locking as well; `flush` writes it with a connection of its own, once
-    `is_outdated` has said that nothing of it has changed.
+    `reads` opens the connection for each thing that is read: always the same one for a unit that works within one
+    transaction (`within`). `now` dates the deliveries, and what is recorded. With `only_asks` nothing is locked, and
+    the future may be asked about. A unit that works `ahead` locks nothing either, and holds no transaction while it
+    evaluates; `make_ready` prepares its rows, and `flush` writes them once `is_outdated` has said that nothing of what
+    was read has changed.
 
     Raises InvalidInputError and StaleChange for a change that cannot be taken, and from `flush` the store's
     VersionConflictError; the caller rolls back.
@@ -53,7 +56,7 @@ class UnitOfWork:
 
     def __init__(
         self,
-        connection: Connection,
+        reads: Reads,
         snapshots: Snapshots,
         rules: Sequence[Rule],
         now: datetime,
@@ -62,12 +65,12 @@ class UnitOfWork:
         ahead: bool = False,
         planner: Planner | None = None,
     ) -> None:
-        self._connection = connection
+        self._reads = reads
         self._snapshots = snapshots
         self._rules = rules
         self._now = now
         self._latest = None if only_asks else now + MOST_AHEAD
-        self._works = Works(connection, snapshots, lock=not (only_asks or ahead), knows_webhooks=not ahead)
+        self._works = Works(reads, snapshots, lock=not (only_asks or ahead), knows_webhooks=not ahead)
         self._planner = planner or Planner()
         self._written: list[StoredProject] = []
 
@@ -91,12 +94,6 @@ class UnitOfWork:
                 applied.append(Applied((), refused=error, project_id=project_id))
         return applied
 
-    def to_plan(self, change: Plan) -> tuple[bool, ProjectStatus | None]:
-        """Whether a plan says anything new, and the status of the project that it is for (None: a new one)."""
-        work = self._works.target(change)
-        is_new = self._known(work, change, digest_of(change)) is None
-        return is_new, None if work.project is None else work.project.status
-
     def reevaluate(self, key: int, at: datetime) -> Applied:
         """Re-evaluates one project; stores its state and events, but no change."""
         return self._apply_to(self._works.known(key), ClockTick(kind="clock", at=at), keep_change=False)
@@ -104,7 +101,8 @@ class UnitOfWork:
     def lock(self, changes: Iterable[Change]) -> None:
         """Locks the projects of a batch in a fixed order, so that two batches cannot deadlock."""
         ids = {change.plan.project.id if isinstance(change, Plan) else change.project_id for change in changes}
-        projects.lock_all(self._connection, [project_id for project_id in ids if project_id is not None])
+        with self._reads() as connection:
+            projects.lock_all(connection, [project_id for project_id in ids if project_id is not None])
 
     def take(self, stored: Iterable[StoredProject]) -> None:
         """Takes projects that the caller has already read and locked."""
@@ -137,14 +135,17 @@ class UnitOfWork:
                 refuse_other(change, digest, earlier.digest)
                 return Applied(earlier.events, is_replay=True)
             if work.found is not None:
-                known = events.find_change(self._connection, work.found.key, change.change_id)
+                with self._reads() as connection:
+                    known = events.find_change(connection, work.found.key, change.change_id)
+                    fired = () if known is None else tuple(events.events_of_change(connection, known.key))
                 if known is not None:
                     refuse_other(change, digest, known.digest)
-                    return Applied(tuple(events.events_of_change(self._connection, known.key)), is_replay=True)
+                    return Applied(fired, is_replay=True)
         if isinstance(change, Plan) and work.project is not None:
             kept = work.plans[-1].plan if work.plans else None
             if kept is None and work.found is not None:
-                kept = history.kept_plan(self._connection, work.found.key, work.project.baseline)
+                with self._reads() as connection:
+                    kept = history.kept_plan(connection, work.found.key, work.project.baseline)
             if kept is not None and is_same_plan(kept, change.plan):
                 return Applied(())
         return None
@@ -177,14 +178,23 @@ class UnitOfWork:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def flush(self, connection: Connection | None = None) -> None:
+    def make_ready(self, dialect: Dialect) -> None:
+        """Prepares the rows of new baselines and of events, so that `flush` has little left to do."""
+        for work in self._works.all():
+            if work.plans and work.project is not None and work.ready is None:
+                before = None if work.found is None else work.found.project
+                work.ready = plan_rows(dialect, before, work.project), history.baseline_rows(dialect, work.plans)
+            for one in work.changes:
+                if one.rows is None:
+                    one.rows = events.event_rows(dialect, one.events)
+
+    def flush(self, connection: Connection) -> None:
         """Writes every changed project with its changes, events, baselines, fever points and deliveries.
 
-        If `connection` is not the one used for reading, it belongs to a transaction in which the caller holds the
-        projects at the versions that were read (`forget_changed`).
+        The projects are those of the connection's transaction, or the caller holds them in it at the versions that were
+        read (`forget_changed`, `is_outdated`).
         """
-        if connection is not None:
-            self._connection = connection
+        self.make_ready(connection.dialect)
         kept: list[tuple[int, KeptChange]] = []
         quiet: dict[datetime, list[int]] = {}
         unheard: set[int] = set()
@@ -194,41 +204,42 @@ class UnitOfWork:
             if work.found is not None and (at := work.only_looked_at) is not None:
                 quiet.setdefault(at, []).append(work.found.key)
                 continue
-            key = self._write(work, work.project)
+            key = self._write(connection, work, work.project)
             kept += [(key, change) for change in work.changes]
             if not work.has_webhooks:
                 unheard.add(key)
         for at, keys in quiet.items():
-            saving.touch(self._connection, keys, at)
+            saving.touch(connection, keys, at)
         if kept:
-            self._write_changes(kept, unheard)
+            self._write_changes(connection, kept, unheard)
 
-    def _write(self, work: Work, project: Project) -> int:
+    def _write(self, connection: Connection, work: Work, project: Project) -> int:
         """Writes one project with its baselines and points; returns the key of its row."""
         if work.found is not None:
             key, version, before = work.found.key, work.found.version, work.found.project
         else:
-            key, version, before = *saving.insert_project(self._connection, project), None
+            key, version, before = *saving.insert_project(connection, project), None
+        plan, baselines = work.ready or (None, ())
         if project is not before:
-            saving.save(self._connection, key, version, before, project)
+            saving.save(connection, key, version, before, project, plan)
             version += 1
-        for plan in work.plans:
-            history.keep_baseline(self._connection, key, plan)
-        history.add_fever_points(self._connection, key, work.points)
+        history.keep_baselines(connection, key, baselines)
+        history.add_fever_points(connection, key, work.points)
         self._written.append(StoredProject(key, version, project, work.point))
         return key
 
-    def _write_changes(self, kept: list[tuple[int, KeptChange]], unheard: set[int]) -> None:
+    def _write_changes(
+        self, connection: Connection, kept: Sequence[tuple[int, KeptChange]], unheard: Container[int]
+    ) -> None:
         rows = [
             events.NewChange(
                 key, one.change.change_id, one.change.kind, one.change.at, self._now, body_of(one.change), one.digest
             )
             for key, one in kept
         ]
-        change_keys = events.add_changes(self._connection, rows)
-        fired = [(key, k, event) for (key, one), k in zip(kept, change_keys, strict=True) for event in one.events]
-        events.add_events(self._connection, fired)
-        self._enqueue([event for key, _, event in fired if key not in unheard])
+        for (key, one), change_key in zip(kept, events.add_changes(connection, rows), strict=True):
+            events.add_events(connection, key, change_key, one.rows or ())
+        self._enqueue(connection, [event for key, one in kept if key not in unheard for event in one.events])
 
     def is_outdated(self, connection: Connection) -> bool:
         """Whether another writer has changed a project since it was read; locks those of the unit."""
@@ -242,11 +253,10 @@ class UnitOfWork:
         """The events of all changes of this unit, except those of replays."""
         return [event for work in self._works.all() for one in work.changes for event in one.events]
 
-    def _enqueue(self, fired: Sequence[Event]) -> None:
+    def _enqueue(self, connection: Connection, fired: Sequence[Event]) -> None:
         """Creates one delivery for each event and each webhook of its account that asks for it, even a paused one."""
         listeners = {
-            account: webhooks(self._connection, account)
-            for account in dict.fromkeys(event.account_id for event in fired)
+            account: webhooks(connection, account) for account in dict.fromkeys(event.account_id for event in fired)
         }
         deliveries = [
             NewDelivery(
@@ -260,7 +270,7 @@ class UnitOfWork:
             for webhook in listeners[event.account_id]
             if event.name in webhook.events
         ]
-        outbox.enqueue(self._connection, deliveries, self._now)
+        outbox.enqueue(connection, deliveries, self._now)
 
     def committed(self) -> None:
         """Call this after the commit: what was written may then be read from memory."""

@@ -1,6 +1,7 @@
 """The projects of a unit of work: found once, read once, and held in memory until they are written."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,21 +13,38 @@ from chainbell.rules import Event, FeverPoint, HostId, Project, ProjectStatus
 from chainbell.rules.ids import other_form
 from chainbell.storage import AmbiguousProjectError, Located, StoredProject, projects
 from chainbell.storage.history import KeptBaseline
+from chainbell.storage.plan_rows import PlanRows
 from chainbell.storage.snapshots import Snapshots
+from chainbell.storage.statements import Row
+
+Reads = Callable[[], AbstractContextManager[Connection]]
+"""Opens the connection from which something is read."""
 
 
-@dataclass(frozen=True, slots=True)
+def within(connection: Connection) -> Reads:
+    """Reads of one transaction, which stays open between them."""
+    return lambda: nullcontext(connection)
+
+
+@dataclass(slots=True)
 class KeptChange:
-    """An accepted change with its events; `digest` tells it from another change with the same `changeId`."""
+    """An accepted change with its events; `digest` tells it from another change with the same `changeId`.
+
+    `rows` are its events as they will be written, once they are ready.
+    """
 
     change: Change
     events: tuple[Event, ...]
     digest: str
+    rows: list[Row] | None = None
 
 
 @dataclass(slots=True)
 class Work:
-    """One project within the unit: as it was found (None if it is new), as it is now, and what is to be written."""
+    """One project within the unit: as it was found (None if it is new), as it is now, and what is to be written.
+
+    `ready` are the rows of its last plan and of its new baselines, once they are prepared.
+    """
 
     found: StoredProject | None
     project: Project | None
@@ -35,6 +53,7 @@ class Work:
     by_change_id: dict[str, KeptChange] = field(default_factory=dict)
     plans: list[KeptBaseline] = field(default_factory=list)
     points: list[FeverPoint] = field(default_factory=list)
+    ready: tuple[PlanRows, list[Row]] | None = None
     looked_at: bool = False
     has_webhooks: bool = True
 
@@ -55,15 +74,13 @@ class Work:
 
 
 class Works:
-    """Finds the projects of changes within one transaction; with `lock`, other writers of them wait.
+    """Finds the projects of changes; with `lock`, other writers of them wait.
 
     Where it does not know of webhooks until the unit is written (`knows_webhooks`), every account may have some.
     """
 
-    def __init__(
-        self, connection: Connection, snapshots: Snapshots, *, lock: bool, knows_webhooks: bool = True
-    ) -> None:
-        self._connection = connection
+    def __init__(self, reads: Reads, snapshots: Snapshots, *, lock: bool, knows_webhooks: bool = True) -> None:
+        self._reads = reads
         self._snapshots = snapshots
         self._lock = lock
         self._knows_webhooks = knows_webhooks
@@ -104,7 +121,8 @@ class Works:
         if other is None:
             return ""
         try:
-            is_there = projects.locate(self._connection, other, account_id) is not None
+            with self._reads() as connection:
+                is_there = projects.locate(connection, other, account_id) is not None
         except AmbiguousProjectError:
             is_there = True
         return f"; there is one with the id {other!r}" if is_there else ""
@@ -113,7 +131,8 @@ class Works:
         """Looks up each project of the unit once; with `lock`, it stays locked until the end."""
         name = (project_id, account_id)
         if name not in self._located:
-            located = projects.locate(self._connection, project_id, account_id, lock=self._lock)
+            with self._reads() as connection:
+                located = projects.locate(connection, project_id, account_id, lock=self._lock)
             if located is None:
                 return None
             self._located[name] = located
@@ -121,7 +140,8 @@ class Works:
 
     def active(self, account_id: HostId | None) -> list[Work | EvaluationError]:
         """Every Active project of one account or of all, with an error in place of one that cannot be read."""
-        keys = projects.active_keys(self._connection, account_id)
+        with self._reads() as connection:
+            keys = projects.active_keys(connection, account_id)
         works = [work for key in keys if (work := self._readable(key)) is not None]
         among = set(keys)
         touched = [work for key, work in self.found.items() if key not in among]
@@ -149,7 +169,8 @@ class Works:
         """The project in this row; raises LookupError if the row is gone."""
         if key in self.found:
             return self.found[key]
-        located = projects.versions(self._connection, [key], lock=self._lock)
+        with self._reads() as connection:
+            located = projects.versions(connection, [key], lock=self._lock)
         if not located:
             raise LookupError(f"there is no project with the key {key}")
         return self._at(located[0])
@@ -159,7 +180,8 @@ class Works:
         if work is None:
             stored = self._snapshots.get(located)
             if stored is None:
-                stored = projects.read(self._connection, located.key)
+                with self._reads() as connection:
+                    stored = projects.read(connection, located.key)
             work = Work(stored, stored.project, stored.fever_point)
             work.has_webhooks = located.has_webhooks or not self._knows_webhooks
             self.found[located.key] = work

@@ -18,6 +18,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from chainbell.engine.changes.unit_of_work import MOST_AHEAD, UnitOfWork
+from chainbell.engine.changes.works import within
 from chainbell.engine.documents.fields import instant_of
 from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.logs import log
@@ -139,7 +140,7 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
     left_out = 0
     with database.read() as connection:
         stored = projects.read_many(connection, keys, history.last_points(connection, keys))
-        unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
+        unit = UnitOfWork(within(connection), Snapshots(0), job.rules, job.now)
         unit.take(stored)
         ids = {one.key: one.project.id for one in stored}
         for one in stored:
@@ -173,7 +174,7 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
 def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
     """Evaluates, under its lock, a project that changed between our read and our write; nothing if it is gone."""
     with database.write() as connection:
-        unit = UnitOfWork(connection, Snapshots(0), job.rules, job.now)
+        unit = UnitOfWork(within(connection), Snapshots(0), job.rules, job.now)
         try:
             at = instant_of(job.as_of, projects.read(connection, key).project.calendar)
             fired = unit.reevaluate(key, at).events
@@ -181,7 +182,7 @@ def _evaluate_one(database: Database, job: Job, key: int) -> ChunkReport:
             return ChunkReport(0, ())
         except (InvalidInputError, EvaluationError) as error:
             return ChunkReport(1, (), ((projects.id_of(connection, key), error.reason),))
-        unit.flush()
+        unit.flush(connection)
     return ChunkReport(1, fired)
 
 
