@@ -20,14 +20,17 @@ _POSITIONAL = {"pyformat": "format", "named": "qmark"}
 class RowInsert:
     """Inserts rows into a table; with `replaces`, a row with the same primary key is replaced.
 
-    `later` names columns whose values are the same for all rows and known only when they are written.
+    `later` names columns, side by side in the table, whose values are the same for all rows and known only when they
+    are written.
     """
 
     def __init__(self, target: Table, *, later: Sequence[str], leaves_out: str = "", replaces: bool = False) -> None:
+        names = [name for name in target.columns.keys() if name != leaves_out]  # noqa: SIM118  columns, not a dict
         self._target = target
-        self._later = tuple(later)
-        left_out = {*later, leaves_out}
-        self._columns = [column for column in target.columns if column.name not in left_out]
+        self._names = names
+        self._columns = [target.columns[name] for name in names if name not in later]
+        self._place = names.index(later[0])
+        assert names[self._place : self._place + len(later)] == list(later), "not side by side"  # noqa: S101
         self._replaces = replaces
         self._compiled: dict[tuple[str, str], str] = {}
 
@@ -42,19 +45,20 @@ class RowInsert:
     def run(self, connection: Connection, rows: Sequence[Row], *later: Any) -> None:
         """Writes rows that are ready; `later` are the values of the columns of that name, as the driver takes them."""
         if rows:
-            connection.exec_driver_sql(self._statement(connection.dialect), [(*later, *row) for row in rows])
+            n = self._place
+            whole = [(*row[:n], *later, *row[n:]) for row in rows]
+            connection.exec_driver_sql(self._statement(connection.dialect), whole)
 
     def _statement(self, dialect: Dialect) -> str:
         name = dialect.name, dialect.driver
         if name not in self._compiled:
-            columns = [*self._later, *(column.name for column in self._columns)]
             statement: Insert = insert(self._target)
             if self._replaces:
                 upsert = _UPSERTS[dialect.name](self._target)
                 keys = self._target.primary_key.columns.keys()
-                changed = {column: upsert.excluded[column] for column in columns if column not in keys}
+                changed = {column: upsert.excluded[column] for column in self._names if column not in keys}
                 statement = upsert.on_conflict_do_update(index_elements=keys, set_=changed)
             style = _POSITIONAL.get(dialect.paramstyle, dialect.paramstyle)
             positional = type(dialect)(paramstyle=style)  # type: ignore[call-arg]
-            self._compiled[name] = str(statement.inline().compile(dialect=positional, column_keys=columns))
+            self._compiled[name] = str(statement.inline().compile(dialect=positional, column_keys=self._names))
         return self._compiled[name]

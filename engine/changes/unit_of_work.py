@@ -113,7 +113,7 @@ class UnitOfWork:
         known = self._known(work, change, digest)
         if known is not None:
             if not known.is_replay and change.change_id is not None:
-                work.keep(KeptChange(change, (), digest))
+                work.keep(KeptChange(change, body_of(change), (), digest))
             return known
         before = work.project
         after, fired = self._evaluated(work, change)
@@ -122,7 +122,7 @@ class UnitOfWork:
             after = replace(after, evaluated_at=last and min(last, change.at))
         work.project = after
         if keep_change or fired:
-            work.keep(KeptChange(change, fired, digest))
+            work.keep(KeptChange(change, body_of(change), fired, digest))
         else:
             work.looked_at = True
         return Applied(fired)
@@ -232,9 +232,7 @@ class UnitOfWork:
         self, connection: Connection, kept: Sequence[tuple[int, KeptChange]], unheard: Container[int]
     ) -> None:
         rows = [
-            events.NewChange(
-                key, one.change.change_id, one.change.kind, one.change.at, self._now, body_of(one.change), one.digest
-            )
+            events.NewChange(key, one.change.change_id, one.change.kind, one.change.at, self._now, one.body, one.digest)
             for key, one in kept
         ]
         for (key, one), change_key in zip(kept, events.add_changes(connection, rows), strict=True):

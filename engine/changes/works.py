@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -28,12 +29,13 @@ def within(connection: Connection) -> Reads:
 
 @dataclass(slots=True)
 class KeptChange:
-    """An accepted change with its events; `digest` tells it from another change with the same `changeId`.
+    """An accepted change as it is stored, with its events.
 
-    `rows` are its events as they will be written, once they are ready.
+    `digest` tells it from another change with the same `changeId`. `rows` are its events as they will be written, once they are ready.
     """
 
     change: Change
+    body: dict[str, Any]
     events: tuple[Event, ...]
     digest: str
     rows: list[Row] | None = None
