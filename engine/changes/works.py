@@ -31,7 +31,8 @@ def within(connection: Connection) -> Reads:
 class KeptChange:
     """An accepted change as it is stored, with its events.
 
-    `digest` tells it from another change with the same `changeId`. `rows` are its events as they will be written, once they are ready.
+    `digest` tells it from another change with the same `changeId`. `rows` are its events as they will be written, once
+    they are ready.
     """
 
     change: Change
