@@ -8,8 +8,8 @@ from chainbell.engine.documents.plan_values import plan_values
 from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import FieldError, HostId, LevellingError, LinkType, Network, Project, ProjectStatus, Task
 from chainbell.rules.planning import planning
-from chainbell.rules.planning.levelling import Demand
 from chainbell.rules.planning.planning import Planned
+from chainbell.rules.planning.resource_links import Demand
 from chainbell.rules.planning.schedule import release
 
 EFFORT = 20.0

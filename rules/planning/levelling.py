@@ -16,16 +16,9 @@ from chainbell.rules.forecast import earliest_start
 from chainbell.rules.ids import HostId, id_order
 from chainbell.rules.model import Link, LinkType, Network, Task
 from chainbell.rules.network import compile_network
+from chainbell.rules.planning.resource_links import Demand, resource_links
 from chainbell.rules.planning.schedule import Schedule, release, schedule
 from chainbell.rules.planning.timeline import NOISE, Timeline
-
-PLACES = 6
-"""Decimals of a working day that order instants; the noise of summing floats decides nothing."""
-FIRST = (False, float("-inf"), "")
-"""Sorts before every id: the holder of units that no task has had yet."""
-
-Demand = Mapping[HostId, float]
-"""Units wanted of each resource for as long as the task lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,7 @@ def level(
     held: tuple[Link, ...] = ()
     while True:
         start, finish = _serial_schedule(tasks, network, demands, capacities, releases or {}, ranks)
-        links = _resource_links(tasks, network, demands, capacities, start, finish)
+        links = resource_links(tasks, network, demands, capacities, start, finish)
         try:
             compile_network(tasks, (*network.links, *links))
         except NetworkError:
@@ -154,67 +147,3 @@ def _first_fit(begin: float, duration: float, wanted: list[tuple[Timeline, float
                 begin, moved = later, True
         moved = moved and len(wanted) > 1
     return begin
-
-
-def _resource_links(
-    tasks: Sequence[Task],
-    network: Network,
-    demands: Sequence[Demand],
-    capacities: Demand,
-    start: list[float],
-    finish: list[float],
-) -> tuple[Link, ...]:
-    """Follows the units: a task takes them from tasks that it follows anyway, else from those that freed them first."""
-    behind = _finish_to_start_ancestors(network)
-    holders: dict[HostId, list[tuple[float, int, float]]] = {
-        resource: [(0.0, -1, capacity)] for resource, capacity in capacities.items()
-    }
-    by_start = sorted(
-        range(len(tasks)), key=lambda p: (round(start[p], PLACES), round(finish[p], PLACES), id_order(tasks[p].id))
-    )
-    links: dict[tuple[int, int], Link] = {}
-    for position in by_start:
-        if tasks[position].duration <= 0:
-            continue
-        for resource, units in demands[position].items():
-            wanted = units
-            kept: list[tuple[float, int, float]] = []
-            free: list[tuple[float, int, float]] = []
-            for held in holders[resource]:
-                (free if held[0] <= start[position] + NOISE else kept).append(held)
-            free.sort(
-                key=lambda h: (
-                    h[1] >= 0 and not _follows(behind, position, h[1]),
-                    round(h[0], PLACES),
-                    id_order(tasks[h[1]].id) if h[1] >= 0 else FIRST,
-                )
-            )
-            for freed_at, holder, amount in free:
-                taken = min(amount, wanted)
-                if taken > NOISE:
-                    wanted -= taken
-                    if holder >= 0 and not _follows(behind, position, holder):
-                        links.setdefault(
-                            (holder, position),
-                            Link(tasks[holder].id, tasks[position].id, LinkType.FS, 0.0, resource),
-                        )
-                if amount - taken > NOISE:
-                    kept.append((freed_at, holder, amount - taken))
-            if units > NOISE:
-                kept.append((finish[position], position, units))
-            holders[resource] = kept
-    return tuple(links.values())
-
-
-def _finish_to_start_ancestors(network: Network) -> list[int]:
-    """By position, a bit set of the tasks that are over before this one starts, by precedence alone."""
-    behind = [0] * len(network.order)
-    for position in network.order:
-        for other, kind, lag in network.predecessors[position]:
-            if kind is LinkType.FS and lag >= 0:
-                behind[position] |= behind[other] | (1 << other)
-    return behind
-
-
-def _follows(behind: list[int], position: int, other: int) -> bool:
-    return bool(behind[position] >> other & 1)

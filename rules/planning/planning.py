@@ -9,9 +9,10 @@ from chainbell.rules.network import compile_network
 from chainbell.rules.planning.baseline import with_planned_dates
 from chainbell.rules.planning.chains import find_chains
 from chainbell.rules.planning.invariants import check_buffers, check_chains, check_milestones, check_promises
-from chainbell.rules.planning.levelling import Demand, level
+from chainbell.rules.planning.levelling import level
 from chainbell.rules.planning.notes import feeding_room, plan_notes
 from chainbell.rules.planning.plan import SMALLEST_BUFFER, Plan, usual_measure
+from chainbell.rules.planning.resource_links import Demand
 from chainbell.rules.planning.schedule import Schedule, as_reported, forward, schedule
 from chainbell.rules.planning.sizing import METHODS
 from chainbell.rules.progress import carried_over
