@@ -13,11 +13,25 @@ ChainbellError
 └── EvaluationError              a project that cannot be read, or that the rules fail on
 """
 
+from typing import Any
+
 from chainbell.rules.ids import HostId
 
 
 class ChainbellError(Exception):
-    """The base of all errors that chainbell raises on purpose; `chainbell.engine.errors` draws the whole tree."""
+    """The base of all errors that chainbell raises on purpose; `chainbell.engine.errors` draws the whole tree.
+
+    They can be pickled, and so raised in one process and caught in another.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[ChainbellError], arguments: tuple[Any, ...], fields: dict[str, Any]) -> ChainbellError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(fields)
+    return error
 
 
 class FieldError(ChainbellError, ValueError):

@@ -9,9 +9,10 @@ from chainbell.engine.engine import Engine
 from chainbell.engine.errors import ConflictError, StorageError
 from chainbell.engine.http.docs import add_docs
 from chainbell.engine.http.openapi import ROUTES, document
+from chainbell.engine.http.planning import MOST_SECONDS, PLANNING, Planning
 from chainbell.engine.http.plumbing import answer, handler_of
 from chainbell.engine.http.problems import Handler, as_problems
-from chainbell.engine.http.requests import ACCOUNT, ENGINE, LARGEST_PLAN, PLANNING, Planning, in_thread
+from chainbell.engine.http.requests import ACCOUNT, ENGINE, LARGEST_PLAN, in_thread
 from chainbell.engine.tokens import Tokens
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -23,18 +24,24 @@ MARKING: web.AppKey[ThreadPoolExecutor] = web.AppKey("marking", ThreadPoolExecut
 
 
 def create_app(
-    engine: Engine, *, largest_body: int = LARGEST_BODY, largest_plan: int = 20_000, open_docs: bool = False
+    engine: Engine,
+    *,
+    largest_body: int = LARGEST_BODY,
+    largest_plan: int = 20_000,
+    planning_seconds: float = MOST_SECONDS,
+    open_docs: bool = False,
 ) -> web.Application:
     """The management API on an engine; mount it with `host.add_subapp(prefix, create_app(engine))` or run it.
 
-    `largest_body` limits request bodies, in bytes, `largest_plan` the tasks of a plan. `/docs` shows the API as a page;
+    `largest_body` limits request bodies, in bytes, `largest_plan` the tasks of a plan, `planning_seconds`
+    the time that one request with a plan may take. `/docs` shows the API as a page;
     with `open_docs`, the page needs no token.
     """
     app = web.Application(middlewares=[as_problems, _with_account], client_max_size=largest_body)
     app[ENGINE] = engine
     app[LARGEST_PLAN] = largest_plan
     app[MARKING] = ThreadPoolExecutor(1, "chainbell-tokens")
-    app[PLANNING] = Planning()
+    app[PLANNING] = Planning(engine.core, planning_seconds)
     app.on_cleanup.append(_end_threads)
     app.on_response_prepare.append(_say_nothing_of_the_server)
     scopes: dict[object, str | None] = {}

@@ -98,7 +98,7 @@ EXAMPLE_PLAN = {
 }
 
 
-@projects.route("post", "/api/v1/changes", "applyChanges", scope="report", example=EXAMPLE_CHANGE)
+@projects.route("post", "/api/v1/changes", "applyChanges", scope="report", may_plan=True, example=EXAMPLE_CHANGE)
 def apply_changes(view: AccountView, body: Annotated[Any, Described(Changes)]) -> EventsFired:
     """Apply one change or a list; a list is applied as a whole or not at all."""
     documents = body if isinstance(body, list) else [body]
@@ -107,7 +107,7 @@ def apply_changes(view: AccountView, body: Annotated[Any, Described(Changes)]) -
     return EventsFired(events=_shown(view.apply_all(documents)))
 
 
-@projects.route("put", PROJECT, "loadPlan", scope="report", example=EXAMPLE_PLAN)
+@projects.route("put", PROJECT, "loadPlan", scope="report", may_plan=True, example=EXAMPLE_PLAN)
 def load(view: AccountView, project_id: HostId, body: Annotated[Any, Described(PlanDocument)]) -> PlanLoaded:
     """Load or re-plan a project; the path names it."""
     if not isinstance(body, dict) or not isinstance(body.get("project"), dict):
@@ -125,7 +125,7 @@ def status(view: AccountView, project_id: HostId) -> ProjectReport:
     return view.status(project_id)
 
 
-@projects.route("post", PROJECT + "/preview", "previewChange", scope="read", example=EXAMPLE_CHANGE)
+@projects.route("post", PROJECT + "/preview", "previewChange", scope="read", may_plan=True, example=EXAMPLE_CHANGE)
 def preview(view: AccountView, project_id: HostId, body: Annotated[Any, Described(AnyChange)]) -> EventsFired:
     """Preview what a change would fire; nothing is stored."""
     document = body

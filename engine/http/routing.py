@@ -29,7 +29,8 @@ class Route:
 
     `parameters` are those of the path, in path order, keyed by the handler's argument names. `scope` is None if the
     route needs no token. `body` is None if there is none; `has_default_body` is true if it may be omitted. `others` are
-    answers other than success, by status; `example` is an example of the body.
+    answers other than success, by status; `example` is an example of the body. Large requests of
+    a route that `may_plan` are worked on in a process of their own.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Route:
     handler: Callable[..., Any]
     example: Any
     others: Mapping[int, Any]
+    may_plan: bool
     summary: str
     parameters: Mapping[str, Any]
     query: type[Document] | None
@@ -70,6 +72,7 @@ class Routes:
         status: int = 200,
         example: Any = None,
         others: Mapping[int, Any] | None = None,
+        may_plan: bool = False,
     ) -> Callable[[H], H]:
         """Declares the decorated handler as a route; its docstring's first paragraph is the summary."""
         assert method in _VERBS, method  # noqa: S101  a programmer's slip
@@ -90,6 +93,7 @@ class Routes:
                 handler=handler,
                 example=example,
                 others=others or {},
+                may_plan=may_plan,
                 summary=(inspect.getdoc(handler) or operation).split("\n\n")[0].replace("\n", " ").rstrip("."),
                 parameters={n: hints[n] for n in signature if camel_case(n) in _PARAMETER.findall(path)},
                 query=hints.get("query"),

@@ -1,0 +1,167 @@
+"""Large requests: worked on beside the others, bounded in number and in time, in processes of their own."""
+
+import asyncio
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Lock, Timer, local
+from typing import Any
+
+from aiohttp import web
+
+from chainbell.delivery.settings import system_clock
+from chainbell.engine.core import Core
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.http.performing import Answered, Asked, perform
+from chainbell.engine.http.requests import RETRY_SECONDS
+from chainbell.engine.http.routing import Route
+from chainbell.engine.http.worker import STARTS, Opening, Outcome
+from chainbell.rules import HostId
+
+THREADS = 2
+"""How many large requests are worked on at a time."""
+MOST_OF_ONE, MOST_OF_ALL = 8, 64
+"""How many large requests of one account, and of all, are worked on or wait."""
+MOST_SECONDS = 120.0
+"""How long one of them may take."""
+
+
+class Planning:
+    """Works on large requests: of each account one at a time, few that wait, and each no longer than `seconds`.
+
+    Each of the threads has a process, started with its first request. A database in memory, a clock that was given and
+    rules that cannot be imported elsewhere stay in this process, where no time can be set to them.
+    """
+
+    def __init__(self, core: Core, seconds: float = MOST_SECONDS) -> None:
+        self._core = core
+        self._seconds = seconds
+        self._opening = _opening(core)
+        self._pool = ThreadPoolExecutor(THREADS, "chainbell-planning")
+        self._own = local()
+        self._processes: set[_Process] = set()
+        self._lock = Lock()
+        self._has_ended = False
+        self._turns: dict[HostId, asyncio.Lock] = {}
+        self._waiting: Counter[HostId] = Counter()
+
+    async def run(self, account: HostId, seen: Any, route: Route, asked: Asked) -> Answered | web.StreamResponse:
+        """What `perform` gives; answers 503 at once where too much waits already.
+
+        Raises InvalidInputError where the request takes longer than it may.
+        """
+        if self._waiting[account] >= MOST_OF_ONE or self._waiting.total() >= MOST_OF_ALL:
+            raise _unavailable("too many large requests are waiting; try again")
+        self._waiting[account] += 1
+        try:
+            async with self._turns.setdefault(account, asyncio.Lock()):
+                loop = asyncio.get_running_loop()
+                if self._opening is None:
+                    return await loop.run_in_executor(self._pool, perform, route, seen, asked)
+                return await loop.run_in_executor(self._pool, self._elsewhere, account, route, asked)
+        finally:
+            self._waiting[account] -= 1
+            if not self._waiting[account]:
+                del self._waiting[account], self._turns[account]
+
+    def _elsewhere(self, account: HostId, route: Route, asked: Asked) -> Answered:
+        """The request done by this thread's process; its events are announced here."""
+        outcome = self._process().ask((account, route.operation, asked), self._seconds)
+        self._core.announce(outcome.events)
+        if outcome.error is not None:
+            raise outcome.error
+        assert outcome.answer is not None  # noqa: S101
+        return outcome.answer
+
+    def _process(self) -> "_Process":
+        process: _Process | None = getattr(self._own, "process", None)
+        if process is None or not process.is_running:
+            assert self._opening is not None  # noqa: S101
+            with self._lock:
+                if self._has_ended:
+                    raise _unavailable("the server is stopping")
+                self._processes = {known for known in self._processes if known.is_running}
+                process = self._own.process = _Process(self._opening)
+                self._processes.add(process)
+        return process
+
+    def shutdown(self) -> None:
+        """Ends what is running, and begins nothing more; nothing of a request that ends so is kept."""
+        with self._lock:
+            self._has_ended = True
+            for process in self._processes:
+                process.end()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+PLANNING: web.AppKey[Planning] = web.AppKey("planning", Planning)
+
+
+def _opening(core: Core) -> bytes | None:
+    """What a worker reads first; None where the work has to stay in this process."""
+    in_main = any(rule.decide.__module__ == "__main__" for rule in core.rules)  # another process has another one
+    if core.database.is_in_memory or core.clock is not system_clock or in_main:
+        return None
+    url = core.database.url.render_as_string(hide_password=False)
+    try:
+        return pickle.dumps(sys.path) + pickle.dumps(Opening(url, core.rules))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+
+
+class _Process:
+    """One worker."""
+
+    def __init__(self, opening: bytes) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  this Python, and code of our own
+            [sys.executable, "-c", STARTS],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # an interrupt from the terminal is for the server, which ends its workers
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018
+        self._requests, self._outcomes = self._process.stdin, self._process.stdout
+        self._requests.write(opening)
+        self._is_out_of_time = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    def ask(self, request: tuple[HostId, str, Asked], seconds: float) -> Outcome:
+        """The outcome of a request; a process that takes longer is ended, and InvalidInputError raised."""
+        timer = Timer(seconds, self._time_out)
+        timer.daemon = True
+        timer.start()
+        try:
+            pickle.dump(request, self._requests)
+            self._requests.flush()
+            outcome: Outcome = pickle.load(self._outcomes)  # noqa: S301  from the process that was started here
+        except (OSError, ValueError, EOFError, pickle.UnpicklingError):  # ValueError: closed meanwhile
+            self.end()
+            if self._is_out_of_time:
+                raise InvalidInputError("body", f"takes longer than {seconds:g} s, and was stopped") from None
+            raise _unavailable("the process that worked on it ended; try again") from None
+        finally:
+            timer.cancel()
+        return outcome
+
+    def _time_out(self) -> None:
+        self._is_out_of_time = True
+        self.end()
+
+    def end(self) -> None:
+        """Ends the process; a transaction that is open in it is rolled back."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._requests, self._outcomes):
+            with suppress(OSError):
+                pipe.close()
+
+
+def _unavailable(text: str) -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(text=text, headers={"Retry-After": RETRY_SECONDS})
