@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from chainbell.delivery.fanning_out import PORTION, FanningOut
 from chainbell.delivery.settings import Clock, DeliverySettings
 from chainbell.storage import (
     Claim,
@@ -15,9 +16,12 @@ from chainbell.storage import (
     Settlement,
     Webhook,
     claiming,
+    due,
+    fanouts,
     outbox,
     settling,
 )
+from chainbell.storage.turns import Turns
 from chainbell.storage.webhooks import find_webhook, find_webhooks
 
 
@@ -68,15 +72,20 @@ class Ledger:
         self._database = database
         self._settings = settings
         self._clock = clock
+        self._turns = Turns()
+        self._fanning_out = FanningOut(database)
 
     def exchange(
         self, settlements: Sequence[Settlement], wanted: Wanted
     ) -> tuple[list[Result], list[Claim], dict[str, Webhook | None]]:
         """Records what has ended and claims what there is room for, in one transaction.
 
-        Returns a result per settlement, the new claims, and the registrations of all that is then held, None for one
-        that is gone.
+        Portions of fan-outs are written out before, as many as there is room for. Returns a result per settlement, the
+        new claims, and the registrations of all that is then held, None for one that is gone.
         """
+        for _ in range(0, wanted.room, PORTION):
+            if not self._fanning_out.write_portion():
+                break
         now = self._clock()
         held = wanted.held or {}
         with self._database.write() as connection:
@@ -90,6 +99,7 @@ class Ledger:
                     held=held,
                     per_webhook=wanted.room_of_one,
                     rooms=wanted.rooms or {},
+                    turns=self._turns,
                 )
             settlements, claims = with_newest_fences(settlements, claims)
             recorded = settling.settle_all(connection, settlements)
@@ -144,9 +154,9 @@ class Ledger:
     def next_due(self) -> datetime | None:
         """When the next delivery of an active webhook is due, or its lease ends (UTC); None if none is pending."""
         with self._database.read() as connection:
-            return outbox.next_due(connection, self._clock())
+            return due.next_due(connection, self._clock())
 
-    def is_leased_elsewhere(self) -> bool:
-        """Whether a pending delivery is leased: by another dispatcher, provided that this one holds nothing."""
+    def is_busy_elsewhere(self) -> bool:
+        """Whether another dispatcher has leased a delivery, or is writing out a fan-out, if this one holds nothing."""
         with self._database.read() as connection:
-            return outbox.has_leases(connection, self._clock())
+            return fanouts.is_any(connection) or due.has_leases(connection, self._clock())

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select,
 from chainbell.rules import HostId
 from chainbell.storage.lists import among
 from chainbell.storage.outbox import Attempt
+from chainbell.storage.subscriptions import subscribe
 from chainbell.storage.tables import AttemptRow, WebhookRow, table
 
 WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
@@ -66,11 +67,16 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
             ca_certificates=webhook.ca_certificates,
         )
     )
+    subscribe(connection, webhook.account_id, webhook.id, webhook.events)
 
 
 def change_webhook(connection: Connection, webhook_id: str, changes: dict[str, Any]) -> bool:
     """Writes these columns of a registration; False if there is none with this id."""
-    return connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes)).rowcount == 1
+    changed = update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes).returning(WEBHOOKS.c.account_id)
+    account: HostId | None = connection.scalar(changed)
+    if account is not None and "events" in changes:
+        subscribe(connection, account, webhook_id, changes["events"])
+    return account is not None
 
 
 def change_sealed(connection: Connection, webhook: Webhook, columns: dict[str, str]) -> int:

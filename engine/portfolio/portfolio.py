@@ -14,7 +14,7 @@ from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Jo
 from chainbell.engine.portfolio.batch import run as run_batch
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId, ProjectStatus
-from chainbell.storage import DeliveryState, Webhook, existing, outbox
+from chainbell.storage import DeliveryState, Webhook, due, existing, outbox
 from chainbell.storage import projects as store
 from chainbell.storage import webhooks as registrations
 
@@ -179,5 +179,5 @@ class Portfolio:
         """How long the oldest due delivery has been due, over all accounts."""
         now = self._core.now()
         with self._core.database.read() as connection:
-            oldest = outbox.oldest_due(connection, now)
+            oldest = due.oldest_due(connection, now)
         return timedelta() if oldest is None else now - oldest.astimezone(UTC)
