@@ -141,6 +141,13 @@ class Portfolio:
         """Deletes rows older than the limits, in small transactions; returns how many were deleted."""
         return erasure.expire(self._core.database, limits or Retention(), self._core.now())
 
+    def thin_fever_points(self) -> int:
+        """Leaves of the points of fever charts that are older than a year the last one of each day (UTC).
+
+        Works in small transactions; returns how many points were deleted.
+        """
+        return erasure.thin_fever_points(self._core.database, self._core.now())
+
     def erase_account(self, account: HostId) -> int:
         """Deletes everything that an account has; returns how many projects and other rows of its own."""
         return erasure.erase_account(self._core.database, account)
