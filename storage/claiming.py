@@ -18,7 +18,7 @@ _IS_FREE = or_(D.lease_until.is_(None), D.lease_until <= _NOW)
 MOST_NUMBERS = 8
 """How many different shares are asked for one by one."""
 FEWEST = 64
-"""How many webhooks are looked at together at least: among them, the one with the fewest deliveries held comes first."""
+"""How many webhooks are looked at together at least: of these, the one with the fewest deliveries held comes first."""
 
 
 def claim(

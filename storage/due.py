@@ -21,17 +21,17 @@ FIRST = 500
 
 
 class _Looked(NamedTuple):
-    """What the first rows say of those whose webhook is active, None where there are none; how many rows there are."""
+    """What the first rows say of those whose webhook is active, None where there are none; how many there are."""
 
     due: datetime | None
     free: datetime | None
     last_lease: datetime | None
-    count: int
+    rows: int
 
     @property
     def is_sure(self) -> bool:
         """Whether rows that were not looked at say nothing else."""
-        return self.due is not None or self.count < FIRST
+        return self.due is not None or self.rows < FIRST
 
 
 def _looking(condition: ColumnElement[bool]) -> Select[Any]:

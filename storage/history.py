@@ -97,8 +97,8 @@ def last_points(connection: Connection, keys: Sequence[int]) -> dict[int, FeverP
 
 def fever_points(connection: Connection, key: int) -> tuple[FeverPoint, ...]:
     """The fever chart's trail in the order of `at`: its newest points, up to `LONGEST_TRAIL`."""
-    points = [_point(row) for row in connection.execute(_TRAIL, {"key": key})]
-    return tuple(sorted(reversed(points), key=lambda point: point.at))
+    as_written = [_point(row) for row in connection.execute(_TRAIL, {"key": key})][::-1]
+    return tuple(sorted(as_written, key=lambda point: point.at))
 
 
 def _point(row: Sequence[Any]) -> FeverPoint:

@@ -150,6 +150,8 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
 
 
 _ENQUEUE = insert(DELIVERIES)
+
+
 def backlog(connection: Connection, webhook_id: str) -> dict[DeliveryState, int]:
     """How many deliveries of one webhook wait, have failed, have expired."""
     counted = func.count().label("count")

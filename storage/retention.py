@@ -72,7 +72,7 @@ def expire(connection: Connection, kind: str, before: datetime, after: datetime 
     `after` is where the portion before it ended: what has gone already is not passed over again.
     """
     rows, at, condition = _OLD[kind]
-    place = literal_column("ctid" if connection.dialect.name == "postgresql" else "rowid")
+    place: ColumnElement[Any] = literal_column("ctid" if connection.dialect.name == "postgresql" else "rowid")
     old = select(place.label("place"), at.label("at")).select_from(rows).where(at < before, condition)
     if after is not None:
         old = old.where(at >= after)

@@ -3,10 +3,8 @@
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import (
-    JSON, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Table, Text, UniqueConstraint, false, text,
-)  # fmt: skip
-from sqlmodel import Field
+from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Table, Text, UniqueConstraint
+from sqlmodel import Field, false, text
 
 from chainbell.rules import HostId
 from chainbell.storage.metadata import QUALIFIED, Kept
@@ -246,7 +244,7 @@ class DeliveryRow(Kept, table=True):
 
     A pending delivery is due at `next_attempt_at` unless it is leased; `fence` rises with each claim. A delivery that
     is sent again begins a new series of tries after the `tried_before` ones; `is_retry` is true from the second try of
-    a series on. Delivered rows are in no index of what is pending or lost: those stay as small as the work that is left.
+    a series on. The indexes of what is pending or lost hold no delivered rows, and stay as small as the work left.
     """
 
     __table_args__ = (

@@ -11,7 +11,19 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, bindparam, exists, literal, or_, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    or_,
+    select,
+)
 
 from chainbell.storage.lists import AtOnce
 from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS
@@ -25,13 +37,16 @@ def _next(after: ColumnElement[str]) -> Select[Any]:
     return select(D.webhook_id).where(IS_PENDING, D.webhook_id > after).order_by(D.webhook_id).limit(1)
 
 
-_WALK = select(_next(bindparam("after")).scalar_subquery().label("webhook"), literal(1).label("steps"))
-_WALK = _WALK.cte("walk", recursive=True)
-_WALK = _WALK.union_all(
-    select(_next(_WALK.c.webhook).correlate(_WALK).scalar_subquery(), _WALK.c.steps + 1).where(
-        _WALK.c.webhook.is_not(None), _WALK.c.steps < bindparam("most")
-    )
-)
+def _walk() -> CTE:
+    """From one webhook with anything pending to the next, behind the id `after`, `most` steps at most."""
+    first = select(_next(bindparam("after")).scalar_subquery().label("webhook"), literal(1).label("step"))
+    walk = first.cte("walk", recursive=True)
+    behind = _next(walk.c.webhook).correlate(walk).scalar_subquery()
+    step = select(behind, walk.c.step + 1).where(walk.c.webhook.is_not(None), walk.c.step < bindparam("most"))
+    return walk.union_all(step)
+
+
+_WALK = _walk()
 _IS_ACTIVE = select(WEBHOOKS.c.is_active).where(WEBHOOKS.c.id == _WALK.c.webhook).correlate(_WALK).scalar_subquery()
 
 
@@ -41,7 +56,7 @@ def _has_due(is_retry: bool) -> Any:
 
 
 _IS_DUE = and_(_IS_ACTIVE, or_(_has_due(False), _has_due(True)))
-_DUE = AtOnce(select(_WALK.c.webhook, _IS_DUE).where(_WALK.c.webhook.is_not(None)))
+_DUE = AtOnce(select(*(_WALK.c.webhook, _IS_DUE)).where(_WALK.c.webhook.is_not(None)))
 
 
 class Front(NamedTuple):

@@ -138,7 +138,9 @@ class Changes:
             return None, error
 
     def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
-        unit = self._unit(joined_connection(session))
+        connection = joined_connection(session)
+        self._core.database.look_at_clock(connection)
+        unit = self._unit(connection)
         try:
             applied = [one for change in changes for one in unit.apply(change)]
             unit.flush()

@@ -19,8 +19,18 @@ from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.planner import Planner
 from chainbell.rules import CalendarRangeError, Event, HostId, Project, ProjectStatus, Rule, evaluate
 from chainbell.rules.planning.differences import outline
-from chainbell.storage import Located, NewDelivery, StoredProject, events, fanouts, history, outbox, projects, saving
-from chainbell.storage import subscriptions
+from chainbell.storage import (
+    Located,
+    NewDelivery,
+    StoredProject,
+    events,
+    fanouts,
+    history,
+    outbox,
+    projects,
+    saving,
+    subscriptions,
+)
 from chainbell.storage.snapshots import Snapshots
 from chainbell.storage.subscriptions import Subscriber
 
