@@ -160,14 +160,3 @@ def backlog(connection: Connection, webhook_id: str) -> dict[DeliveryState, int]
         query = select(DELIVERIES.c.state, counted).where(DELIVERIES.c.webhook_id == webhook_id, condition)
         counts |= {DeliveryState(row[0]): row[1] for row in connection.execute(query.group_by(DELIVERIES.c.state))}
     return counts
-
-
-def count_by_state(connection: Connection) -> dict[DeliveryState, int]:
-    """How many deliveries there are of each state; those that are delivered are never gone through one by one."""
-    counted = func.count().label("count")
-    pending = connection.scalar(select(counted).select_from(DELIVERIES).where(IS_PENDING)) or 0
-    lost = select(DELIVERIES.c.state, counted).where(IS_LOST).group_by(DELIVERIES.c.state)
-    counts = {DeliveryState.PENDING: pending, **{DeliveryState(row[0]): row[1] for row in connection.execute(lost)}}
-    total = connection.scalar(select(counted).select_from(DELIVERIES)) or 0
-    counts[DeliveryState.DELIVERED] = total - sum(counts.values())
-    return {state: counts.get(state, 0) for state in DeliveryState}

@@ -14,7 +14,7 @@ from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Jo
 from chainbell.engine.portfolio.batch import run as run_batch
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId, ProjectStatus
-from chainbell.storage import DeliveryState, Webhook, due, existing, outbox
+from chainbell.storage import DeliveryState, Webhook, counts, due, existing
 from chainbell.storage import projects as store
 from chainbell.storage import webhooks as registrations
 
@@ -171,10 +171,10 @@ class Portfolio:
         return changed
 
     def statistics(self) -> Statistics:
-        """Counts of projects by status and of deliveries by state."""
+        """Counts of projects by status and of deliveries by state; of many deliveries, estimates."""
         with self._core.database.read() as connection:
             projects = store.count_by_status(connection)
-            deliveries = outbox.count_by_state(connection)
+            deliveries = counts.count_by_state(connection)
         return Statistics(projects=projects, deliveries=deliveries)
 
     def webhooks(self) -> list[Webhook]:
