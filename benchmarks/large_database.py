@@ -18,6 +18,8 @@ EVENT = "task.completed"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
+    """How many there are of each."""
+
     pending: int
     finished: int
     webhooks: int

@@ -120,7 +120,7 @@ class Dispatcher:
                 attempts += await self._exchange(client, thread)
                 if not self._is_idle():
                     await self._news.wait()
-                elif await thread(self._ledger.is_busy_elsewhere):
+                elif await thread(self._ledger.is_anything_due):
                     await asyncio.sleep(LEASE_POLL_SECONDS)
                 else:
                     return attempts

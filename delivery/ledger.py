@@ -17,7 +17,6 @@ from chainbell.storage import (
     Webhook,
     claiming,
     due,
-    fanouts,
     outbox,
     settling,
 )
@@ -154,9 +153,12 @@ class Ledger:
     def next_due(self) -> datetime | None:
         """When the next delivery of an active webhook is due, or its lease ends (UTC); None if none is pending."""
         with self._database.read() as connection:
-            return due.next_due(connection, self._clock())
+            return due.next_due(connection, self._clock(), self._turns.lookback.since)
 
-    def is_busy_elsewhere(self) -> bool:
-        """Whether another dispatcher has leased a delivery, or is writing out a fan-out, if this one holds nothing."""
+    def is_anything_due(self) -> bool:
+        """Whether a delivery of an active webhook is due, leased or not, or a fan-out is still to be written out.
+
+        It is for others, if this dispatcher holds nothing and has just found nothing; or it was committed late.
+        """
         with self._database.read() as connection:
-            return fanouts.is_any(connection) or due.has_leases(connection, self._clock())
+            return due.oldest_due(connection, self._clock()) is not None

@@ -1,4 +1,4 @@
-"""The clock of the database server, by which hosts whose clocks are apart agree on what is due and who holds a lease."""
+"""The clock of the database server: hosts whose clocks are apart agree by it on what is due, and who has a lease."""
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic

@@ -41,7 +41,7 @@ def _estimate(connection: Connection, column: str) -> int:
             select(one(literal_column("rowid"))).select_from(DELIVERIES).scalar_subquery()
             for one in (func.min, func.max)
         )
-        return connection.execute(select(last - first + 1)).scalar_one()
+        return int(connection.execute(select(last - first + 1)).scalar_one())
     name = next(str(one.name) for one in DELIVERIES.indexes if one.columns.keys() == [column])
     known = text("SELECT reltuples FROM pg_class WHERE oid = to_regclass(:name)")
     qualified = f'"{name}"' if SCHEMA is None else f'"{SCHEMA}"."{name}"'
@@ -49,7 +49,7 @@ def _estimate(connection: Connection, column: str) -> int:
 
 
 def count_webhooks(connection: Connection) -> dict[str, int]:
-    """How many registrations are `active`, `failing` (active, and nothing has succeeded since a failure), `inactive`."""
+    """How many registrations are `active`, `failing` (active, but nothing succeeds any more), and `inactive`."""
     is_failing = WEBHOOKS.c.failing_since.is_not(None)
     query = select(WEBHOOKS.c.is_active, is_failing, func.count()).group_by(WEBHOOKS.c.is_active, is_failing)
     counts = {"active": 0, "failing": 0, "inactive": 0}

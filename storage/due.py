@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, select
 
 from chainbell.storage import fanouts
+from chainbell.storage.lookback import EVER
 from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS
 from chainbell.storage.turns import fronts
 
@@ -25,7 +26,6 @@ class _Looked(NamedTuple):
 
     due: datetime | None
     free: datetime | None
-    last_lease: datetime | None
     rows: int
 
     @property
@@ -42,16 +42,16 @@ def _looking(condition: ColumnElement[bool]) -> Select[Any]:
     return select(
         func.min(due, type_=_INSTANT),
         func.min(func.coalesce(lease, due), type_=_INSTANT),
-        func.max(lease, type_=_INSTANT),
         func.count(),
     ).select_from(first)
 
 
-_DUE, _LATER = _looking(D.next_attempt_at <= _NOW), _looking(D.next_attempt_at > _NOW)
+_SINCE = bindparam("since", type_=_INSTANT)
+_DUE, _LATER = _looking(D.next_attempt_at.between(_SINCE, _NOW)), _looking(D.next_attempt_at > _NOW)
 
 
-def _look(connection: Connection, query: Select[Any], now: datetime) -> _Looked:
-    return _Looked(*connection.execute(query, {"now": now}).one())
+def _look(connection: Connection, query: Select[Any], now: datetime, since: datetime = EVER) -> _Looked:
+    return _Looked(*connection.execute(query, {"now": now, "since": since}).one())
 
 
 def _earliest(*instants: datetime | None) -> datetime | None:
@@ -68,20 +68,13 @@ def oldest_due(connection: Connection, now: datetime) -> datetime | None:
     return _earliest(due, fanouts.oldest(connection))
 
 
-def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When the next pending delivery of an active webhook is due, or its lease ends; None if there is none."""
-    due, later = _look(connection, _DUE, now), _look(connection, _LATER, now)
+def next_due(connection: Connection, now: datetime, since: datetime = EVER) -> datetime | None:
+    """When the next pending delivery of an active webhook is due, or its lease ends; None if there is none.
+
+    What has been due since before `since` is left aside: a dispatcher looks for it now and then (`lookback.py`).
+    """
+    due, later = _look(connection, _DUE, now, since), _look(connection, _LATER, now)
     if due.is_sure and later.is_sure:
         return _earliest(due.free, later.due, fanouts.oldest(connection))
     free = (front.lease_until or front.due for front in fronts(connection))
     return _earliest(*free, fanouts.oldest(connection))
-
-
-def has_leases(connection: Connection, now: datetime) -> bool:
-    """Whether any due delivery of an active webhook is under a lease that has not ended at `now`.
-
-    It tells a dispatcher for which nothing is left whether something is left for others.
-    """
-    looked = _look(connection, _DUE, now)
-    leases = [looked.last_lease] if looked.is_sure else [front.lease_until for front in fronts(connection)]
-    return any(lease is not None and lease > now for lease in leases)

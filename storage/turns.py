@@ -5,8 +5,7 @@ nor a long queue of one of them cost anything. A claim looks at as many of them 
 behind the last that was served.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -26,15 +25,18 @@ from sqlalchemy import (
 )
 
 from chainbell.storage.lists import AtOnce
+from chainbell.storage.lookback import EVER, Lookback
 from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS
 
 D = DELIVERIES.c
 _NOW = bindparam("now", type_=D.next_attempt_at.type)
+_SINCE = bindparam("since", type_=D.next_attempt_at.type)
 
 
 def _next(after: ColumnElement[str]) -> Select[Any]:
     """The first webhook behind this one that has anything pending: one look into the index."""
-    return select(D.webhook_id).where(IS_PENDING, D.webhook_id > after).order_by(D.webhook_id).limit(1)
+    pending = (IS_PENDING, D.webhook_id > after, D.next_attempt_at >= _SINCE)
+    return select(D.webhook_id).where(*pending).order_by(D.webhook_id).limit(1)
 
 
 def _walk() -> CTE:
@@ -51,8 +53,8 @@ _IS_ACTIVE = select(WEBHOOKS.c.is_active).where(WEBHOOKS.c.id == _WALK.c.webhook
 
 
 def _has_due(is_retry: bool) -> Any:
-    due = (D.webhook_id == _WALK.c.webhook, D.is_retry.is_(is_retry), IS_PENDING, D.next_attempt_at <= _NOW)
-    return exists(select(D.id).where(*due).correlate(_WALK))
+    queue = (D.webhook_id == _WALK.c.webhook, D.is_retry.is_(is_retry), IS_PENDING)
+    return exists(select(D.id).where(*queue, D.next_attempt_at.between(_SINCE, _NOW)).correlate(_WALK))
 
 
 _IS_DUE = and_(_IS_ACTIVE, or_(_has_due(False), _has_due(True)))
@@ -80,26 +82,32 @@ EVERY = 2**31 - 1
 
 def fronts(connection: Connection) -> Iterator[Front]:
     """The fronts of all queues of active webhooks; each has two, of first attempts and of retries."""
-    for due, lease, retry_due, retry_lease in connection.execute(_FRONTS, {"after": "", "most": EVERY}):
+    for due, lease, retry_due, retry_lease in connection.execute(_FRONTS, {"after": "", "most": EVERY, "since": EVER}):
         if due is not None:
             yield Front(due, lease)
         if retry_due is not None:
             yield Front(retry_due, retry_lease)
 
 
-@dataclass(slots=True)
 class Turns:
     """Goes round the webhooks; begins at a random one, so that several dispatchers do not follow each other."""
 
-    after: str = field(default_factory=lambda: f"wh_{token_hex(8)}")
+    def __init__(self) -> None:
+        self.lookback = Lookback()
+        self._after = f"wh_{token_hex(8)}"
+
+    def in_order(self, webhooks: Iterable[str], held: Mapping[str, int]) -> list[str]:
+        """Those with the fewest deliveries held come first; among equals, those behind the last one served."""
+        return sorted(webhooks, key=lambda webhook: (held.get(webhook, 0), webhook <= self._after, webhook))
 
     def groups(self, connection: Connection, now: datetime, size: int) -> Iterator[list[str]]:
         """Active webhooks with something due, at least `size` together, until each has been in one group."""
         seen: set[str] = set()
         waiting: list[str] = []
-        after, came_round = self.after, False
+        after, came_round = self._after, False
         while True:
-            found = _DUE.rows(connection, {"after": after, "now": now, "most": 2 * size})
+            values = {"after": after, "now": now, "since": self.lookback.since, "most": 2 * size}
+            found = _DUE.rows(connection, values)
             new = [(webhook, is_due) for webhook, is_due in found if webhook not in seen]
             seen.update(webhook for webhook, _ in new)
             waiting += [webhook for webhook, is_due in new if is_due]
@@ -114,7 +122,4 @@ class Turns:
 
     def pass_on(self, group: Sequence[str], served: Collection[str]) -> None:
         """The next claim begins behind the last one of a group that was served."""
-        for webhook in reversed(group):
-            if webhook in served:
-                self.after = webhook
-                return
+        self._after = next((webhook for webhook in reversed(group) if webhook in served), self._after)
