@@ -19,7 +19,7 @@ _THESE = among(D.id, "ids")
 _IS_FREE = or_(D.lease_until.is_(None), D.lease_until <= _NOW)
 MOST_NUMBERS = 8
 """How many different shares are asked for one by one."""
-FEWEST_ROWS = 1024
+FEWEST_ROWS = 256
 """How many of the first due deliveries are looked at, at least: where these are all, nobody has to be gone round."""
 FEWEST = 64
 """How many webhooks are looked at together at least: of these, the one with the fewest deliveries held comes first."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from chainbell.rules import Event, HostId
 from chainbell.storage import subscriptions
@@ -34,7 +34,7 @@ class Fanout(NamedTuple):
 _FIRST = select(*(F[name] for name in Fanout._fields)).order_by(F.account_id, F.position).limit(1)
 _FIRST_BEHIND = _FIRST.where(F.account_id > bindparam("after", type_=F.account_id.type))
 _AT = select(*(F[name] for name in Fanout._fields)).where(F.position == bindparam("position"))
-_OLDEST = select(func.min(F.made_at, type_=F.made_at.type))
+_OLDEST = select(F.made_at).order_by(F.position).limit(1)
 
 
 def promise(connection: Connection, account_id: HostId, fired: Sequence[Event], now: datetime) -> None:

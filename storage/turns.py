@@ -106,12 +106,12 @@ class Turns:
         waiting: list[str] = []
         after, came_round = self._after, False
         while True:
-            values = {"after": after, "now": now, "since": self.lookback.since, "most": 2 * size}
+            values = {"after": after, "now": now, "since": self.lookback.since, "most": size}
             found = _DUE.rows(connection, values)
             new = [(webhook, is_due) for webhook, is_due in found if webhook not in seen]
             seen.update(webhook for webhook, _ in new)
             waiting += [webhook for webhook, is_due in new if is_due]
-            is_last = len(found) < 2 * size
+            is_last = len(found) < size
             is_done = len(new) < len(found) or (is_last and came_round)
             if waiting and (is_done or len(waiting) >= size):
                 yield waiting

@@ -51,13 +51,13 @@ def expire(database: Database, limits: Retention, now: datetime) -> int:
     for kind in retention.KINDS:
         age, last = getattr(limits, kind), None
         while age is not None:
-            with pace as rows, database.write() as connection:
+            with pace.portion(database) as (connection, rows):
                 portion = retention.expire(connection, kind, now - age, last, rows)
             total, last = total + portion.gone, portion.last
             if last is None:
                 break
     while limits.fever_points is not None:
-        with pace as rows, database.write() as connection:
+        with pace.portion(database) as (connection, rows):
             gone = retention.expire_points(connection, now - limits.fever_points, rows)
         total += gone
         if gone == 0:
@@ -69,7 +69,7 @@ def thin_fever_points(database: Database, now: datetime) -> int:
     """Leaves of old points of fever charts the last one of each day; returns how many were deleted."""
     pace, total = Pace(), 0
     while True:
-        with pace as rows, database.write() as connection:
+        with pace.portion(database) as (connection, rows):
             portion = retention.thin_points(connection, now - UNTHINNED, rows)
         total += portion.gone
         if portion.last is None:
@@ -91,7 +91,7 @@ def _expire_held(database: Database, before: datetime, now: datetime, pace: Pace
     held: Counter[str] = Counter()
     last: tuple[datetime, str] | None = None
     while True:
-        with pace as rows, database.write() as connection:
+        with pace.portion(database) as (connection, rows):
             portion = resending.expire_held(connection, before, now, last, rows)
         held.update(portion.expired)
         last = portion.last

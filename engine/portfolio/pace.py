@@ -1,30 +1,35 @@
 """The pace of work that goes through many rows beside others: short transactions, and pauses between them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter, sleep
-from types import TracebackType
 
-AIM_SECONDS = 0.015
-"""How long a transaction is to last."""
+from sqlalchemy import Connection
+
+from chainbell.storage import Database
+
+AIM_SECONDS = 0.02
+"""How long the work of a transaction is to last."""
 FEWEST, MOST = 50, 5000
+LONGEST_PAUSE_SECONDS = 1.0
 
 
 class Pace:
-    """As many rows at a time as take 15 ms here; used as a context around each transaction, it pauses after it.
+    """As many rows in a transaction as take 20 ms here, and after it a pause as long as the transaction was.
 
-    The pause is as long as the transaction was: SQLite has one writer, and the others need their turn.
+    SQLite has one writer, and the others need their turn.
     """
 
     def __init__(self) -> None:
-        self.rows = 200
-        self._begun = 0.0
+        self._rows = 200
 
-    def __enter__(self) -> int:
-        self._begun = perf_counter()
-        return self.rows
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        taken = max(1e-6, perf_counter() - self._begun)
-        wanted = self.rows * min(2.0, max(0.25, AIM_SECONDS / taken))
-        self.rows = int(min(MOST, max(FEWEST, wanted)))
-        if kind is None:
-            sleep(min(1.0, taken))
+    @contextmanager
+    def portion(self, database: Database) -> Iterator[tuple[Connection, int]]:
+        """A transaction that writes, and how many rows it may change."""
+        with database.write() as connection:
+            begun = perf_counter()
+            yield connection, self._rows
+            taken = perf_counter() - begun
+        factor = min(2.0, max(0.25, AIM_SECONDS / max(taken, 1e-6)))
+        self._rows = int(min(MOST, max(FEWEST, self._rows * factor)))
+        sleep(min(LONGEST_PAUSE_SECONDS, perf_counter() - begun))
