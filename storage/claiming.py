@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Text, bindparam, cast, lateral, not_, or_, select, true, update
 
 from chainbell.storage.lists import AtOnce, among
-from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS, Claim
+from chainbell.storage.outbox import DELIVERIES, IS_PENDING, IS_STILL_PENDING, WEBHOOKS, Claim
 from chainbell.storage.turns import Turns
 
 D = DELIVERIES.c
@@ -152,7 +152,7 @@ def _lease(connection: Connection, ids: Sequence[str], until: datetime) -> Itera
     return (Claim(one, webhook, event, body.encode(), *rest) for one, webhook, event, body, *rest in rows)
 
 
-_LOCKED = select(D.id).where(_THESE, IS_PENDING, _IS_FREE).with_for_update(skip_locked=True, of=DELIVERIES)
+_LOCKED = select(D.id).where(_THESE, IS_STILL_PENDING, _IS_FREE).with_for_update(skip_locked=True, of=DELIVERIES)
 _UNTIL = bindparam("until", type_=D.lease_until.type)
 _LEASE = update(DELIVERIES).where(_THESE).values(lease_until=_UNTIL, fence=D.fence + 1)
 _LEASE_RETURNING = _LEASE.returning(*(D[name] for name in Claim.__slots__))
@@ -220,7 +220,7 @@ _DUE_SQLITE = (_of_these_sqlite(False), _of_these_sqlite(True))
 
 def claim_one(connection: Connection, delivery_id: str, now: datetime, lease_until: datetime) -> Claim | None:
     """Leases one pending delivery, even of a paused webhook; None if it is not pending or is leased already."""
-    one = _LEASE_RETURNING.where(IS_PENDING, _IS_FREE)
+    one = _LEASE_RETURNING.where(IS_STILL_PENDING, _IS_FREE)
     row = connection.execute(one, {"ids": [delivery_id], "now": now, "until": lease_until}).first()
     return None if row is None else Claim(*row)
 
@@ -240,7 +240,7 @@ _CHANGE = update(DELIVERIES).where(_THESE).values(lease_until=_UNTIL)
 
 def _change_leases(connection: Connection, claims: Sequence[Claim], until: datetime | None) -> set[str]:
     fences = {claim.id: claim.fence for claim in claims}
-    held = select(D.id, D.fence).where(IS_PENDING, _THESE).order_by(D.id)
+    held = select(D.id, D.fence).where(IS_STILL_PENDING, _THESE).order_by(D.id)
     if connection.dialect.name == "postgresql":
         held = held.with_for_update(of=DELIVERIES)
     rows = connection.execute(held, {"ids": list(fences)})

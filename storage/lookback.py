@@ -2,7 +2,7 @@
 
 On PostgreSQL a transaction that somebody leaves open keeps every delivery that is done in the indexes, and each look
 from the beginning passes them all. So a dispatcher looks from the oldest delivery that it left behind. From the very
-beginning it looks as often as that costs it no more than a twentieth of its time: that finds what was committed late,
+beginning it looks as often as that costs it no more than a fiftieth of its time: that finds what was committed late,
 given back, or leased by a dispatcher that has died.
 """
 
@@ -20,7 +20,7 @@ D = DELIVERIES.c
 _NOW = bindparam("now", type_=D.next_attempt_at.type)
 _SINCE = bindparam("since", type_=D.next_attempt_at.type)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-SHARE = 20
+SHARE = 50
 """A look from the beginning is followed by so many times its length without another."""
 LATE = timedelta(seconds=0.25)
 """How late a delivery may be committed, or claimed by somebody else in vain, and still be found at once."""

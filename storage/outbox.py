@@ -27,6 +27,8 @@ class DeliveryState(StrEnum):
 
 
 IS_PENDING = DELIVERIES.c.state == literal_column(f"'{DeliveryState.PENDING}'")
+IS_STILL_PENDING = DELIVERIES.c.state.concat("") == DeliveryState.PENDING.value
+"""Of rows that are found by their ids. No index is taken for it: a transaction left open would have kept it long."""
 LOST = (DeliveryState.FAILED, DeliveryState.EXPIRED)
 IS_LOST = DELIVERIES.c.state.in_([literal_column(f"'{state}'") for state in LOST])
 """Literals, so that the databases see that the partial indexes answer."""

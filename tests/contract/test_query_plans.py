@@ -112,7 +112,9 @@ WORK: dict[str, Callable[[Connection, list[str]], object]] = {
     "change": lambda c, _: events.find_change(c, 1, "none"),
     "last points": lambda c, _: history.last_points(c, [1, 2]),
     "trail": lambda c, _: history.fever_points(c, 1),
-    "log": lambda c, hooks: webhooks.attempt_log(c, hooks[0], 5, before=settled(Claim("a", "b", "c", b"", 0, 1)).attempt),
+    "log": lambda c, hooks: webhooks.attempt_log(
+        c, hooks[0], 5, before=settled(Claim("a", "b", "c", b"", 0, 1)).attempt
+    ),
     "subscribers": lambda c, _: subscriptions.subscribers(c, 7, ["task.red", "task.ready"], 5),
     "subscribers at": lambda c, _: subscriptions.subscribers_at(c, 7, "task.red", 1, "", 5),
     "fan-out": lambda c, _: fanouts.take(c, 7),
