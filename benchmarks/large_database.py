@@ -72,7 +72,7 @@ def _statements(is_sqlite: bool, sizes: Sizes, template: str) -> list[str]:
             return (
                 f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s) s"
             )
-        return f"(SELECT n FROM generate_series(1, {last}) AS n) s"
+        return f"(SELECT n FROM generate_series(1::bigint, {last}::bigint) AS n) s"
 
     def at(seconds: str) -> str:
         """So many seconds before now."""

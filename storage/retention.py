@@ -119,16 +119,21 @@ def thin_points(connection: Connection, before: datetime, limit: int) -> Portion
 
 
 def erase_account(connection: Connection, account_id: HostId, limit: int) -> int:
-    """Deletes what an account has: up to `limit` projects or, once none is left, its webhooks, people and tokens.
+    """Deletes what an account has: up to `limit` projects, once none is left up to `limit` deliveries, and at last its
+    webhooks, people and tokens.
 
     Returns how many of these rows went; 0 means that none of them is left. With a project go its parts, changes, events
-    and chart, with a webhook its deliveries and attempts.
+    and chart, with a delivery its attempts.
     """
     keys = connection.scalars(select(PROJECTS.c.key).where(PROJECTS.c.account_id == account_id).limit(limit)).all()
     if keys:
         connection.execute(delete(PROJECTS).where(PROJECTS.c.key.in_(keys)))
         return len(keys)
-    gone = 0
+    theirs = select(WEBHOOKS.c.id).where(WEBHOOKS.c.account_id == account_id)
+    some = select(DELIVERIES.c.id).where(DELIVERIES.c.webhook_id.in_(theirs)).limit(limit)
+    gone = connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(some))).rowcount
+    if gone:
+        return gone
     for rows in (WEBHOOKS, PEOPLE, TOKENS, AUDIENCES):
         gone += connection.execute(delete(rows).where(rows.c.account_id == account_id)).rowcount
     return gone

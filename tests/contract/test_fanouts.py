@@ -1,7 +1,6 @@
 """Deliveries to many webhooks: promised in the event's transaction, written out in portions, exactly those."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import func, select
@@ -22,11 +21,10 @@ class CutOffError(Exception):
 
 
 @pytest.fixture
-def few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that a handful of webhooks passes."""
     monkeypatch.setattr(unit_of_work, "MOST_AT_ONCE", 3)
     monkeypatch.setattr(fanning_out, "PORTION", 2)
-    yield
 
 
 def kept(engine: Engine) -> dict[str, tuple[str, str, bytes]]:
@@ -56,6 +54,24 @@ def expected(engine: Engine, asking: list[str]) -> dict[str, tuple[str, str, byt
         for event in engine.events(account=7)
         for webhook in asking
     }
+
+
+def apply_and_roll_back(engine: Engine) -> None:
+    with engine.database.write() as connection:
+        engine.apply(task_update(1, FIRST, status="InProgress"), session=connection)
+        raise CutOffError
+
+
+def write_half(engine: Engine) -> None:
+    """A portion that is cut off before its commit."""
+    with engine.database.write() as connection:
+        fanout = fanouts.take(connection, None)
+        assert fanout is not None
+        event = events.find_event(connection, fanout.event_id)
+        assert event is not None
+        asking = subscriptions.subscribers_at(connection, 7, event.name, fanout.revision, fanout.written_to, 2)
+        outbox.enqueue(connection, [fanning_out.delivery_to(one, event) for one in asking], fanout.made_at)
+        raise CutOffError
 
 
 @pytest.mark.usefixtures("few_are_many")
@@ -111,9 +127,8 @@ def test_a_promise_goes_with_its_transaction(engine: Engine) -> None:
     engine.load(line_plan())
     for _ in range(5):
         engine.webhooks.add(7, "http://127.0.0.1:1/")
-    with pytest.raises(CutOffError), engine.database.write() as connection:
-        engine.apply(task_update(1, FIRST, status="InProgress"), session=connection)
-        raise CutOffError
+    with pytest.raises(CutOffError):
+        apply_and_roll_back(engine)
     assert (promised(engine), write_out(engine)) == (0, [])
 
 
@@ -123,14 +138,8 @@ def test_a_portion_that_is_cut_off_is_written_again_and_nothing_twice(engine: En
     hooks = [engine.webhooks.add(7, "http://127.0.0.1:1/", events=["task.status_changed"])[0].id for _ in range(5)]
     engine.apply(task_update(1, FIRST, status="InProgress"))
     fanning_out.FanningOut(engine.database).write_portion()
-    with pytest.raises(CutOffError), engine.database.write() as connection:
-        fanout = fanouts.take(connection, None)
-        assert fanout is not None
-        event = events.find_event(connection, fanout.event_id)
-        assert event is not None
-        asking = subscriptions.subscribers_at(connection, 7, event.name, fanout.revision, fanout.written_to, 2)
-        outbox.enqueue(connection, [fanning_out.delivery_to(one, event) for one in asking], fanout.made_at)
-        raise CutOffError
+    with pytest.raises(CutOffError):
+        write_half(engine)
     assert write_out(engine) == [4, 5]
     assert {row[0] for row in kept(engine).values()} == set(hooks)
 

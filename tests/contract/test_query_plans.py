@@ -124,10 +124,7 @@ WORK: dict[str, Callable[[Connection, list[str]], object]] = {
     "held": lambda c, _: resending.expire_held(c, NOW, NOW, (NOW, "a"), 5),
     "old points": lambda c, _: retention.expire_points(c, NOW, 5),
     "thinning": lambda c, _: retention.thin_points(c, NOW, 5),
-} | {
-    f"old {kind}": lambda c, _, kind=kind: retention.expire(c, kind, NOW, NOW - LEASE, 5)  # type: ignore[misc]
-    for kind in retention.KINDS
-}
+} | {f"old {kind}": lambda c, _, kind=kind: retention.expire(c, kind, NOW, NOW - LEASE, 5) for kind in retention.KINDS}
 
 
 def test_no_hot_statement_goes_through_a_table(engine: Engine, busy: list[str]) -> None:
