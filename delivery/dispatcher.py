@@ -37,7 +37,8 @@ class Dispatcher:
 
     `on_settled` is called with the attempts that are recorded together, `on_fenced` with each whose lease has passed to
     another dispatcher, `on_deactivated` with the id of each webhook that is switched off and the reason, `on_error` for
-    a database that does not answer and for an attempt that cannot be recorded: its lease ends, and it is made again.
+    a database that does not answer, for a fan-out that cannot be written, and for an attempt that cannot be recorded:
+    its lease ends, and it is made again.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Dispatcher:
     ) -> None:
         self._settings = settings or DeliverySettings()
         self._sender = Sender(keys, self._settings, clock)
-        self._ledger = Ledger(database, self._settings, clock)
+        self._ledger = Ledger(database, self._settings, clock, on_error)
         self._slots = Slots(self._settings.in_flight, self._settings.per_webhook)
         self._on_settled = on_settled
         self._on_fenced = on_fenced

@@ -1,6 +1,6 @@
 """What a dispatcher asks of the database, each in its own transaction: claim, renew, settle, give back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from chainbell.storage import (
     Webhook,
     claiming,
     due,
+    is_passing,
     outbox,
     settling,
 )
@@ -67,10 +68,17 @@ def _as_they_are(connection: Connection, ids: set[str]) -> dict[str, Webhook | N
 class Ledger:
     """The deliveries of one database, for one dispatcher."""
 
-    def __init__(self, database: Database, settings: DeliverySettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: DeliverySettings,
+        clock: Clock,
+        on_error: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
         self._database = database
         self._settings = settings
         self._clock = clock
+        self._on_error = on_error
         self._turns = Turns()
         self._fanning_out = FanningOut(database)
 
@@ -79,12 +87,10 @@ class Ledger:
     ) -> tuple[list[Result], list[Claim], dict[str, Webhook | None]]:
         """Records what has ended and claims what there is room for, in one transaction.
 
-        Portions of fan-outs are written out before, as many as there is room for. Returns a result per settlement, the
-        new claims, and the registrations of all that is then held, None for one that is gone.
+        Before, it writes out as much of the fan-outs as there is room for. Returns a result per settlement, the new
+        claims, and the registrations of all that is then held, None for one that is gone.
         """
-        for _ in range(0, wanted.room, PORTION):
-            if not self._fanning_out.write_portion():
-                break
+        self._fan_out(wanted.room)
         now = self._clock()
         held = wanted.held or {}
         with self._database.write() as connection:
@@ -105,6 +111,17 @@ class Ledger:
             results = self._results(connection, settlements, recorded)
             webhooks = _as_they_are(connection, {*held, *(claim.webhook_id for claim in claims)})
         return results, claims, webhooks
+
+    def _fan_out(self, room: int) -> None:
+        """Writes portions of fan-outs; one that cannot be written keeps nothing else from being delivered."""
+        try:
+            for _ in range(0, room, PORTION):
+                if not self._fanning_out.write_portion():
+                    break
+        except Exception as error:
+            if is_passing(error):
+                raise
+            self._on_error(error)
 
     def _results(
         self, connection: Connection, settlements: Sequence[Settlement], recorded: Sequence[bool]

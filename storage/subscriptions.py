@@ -56,9 +56,15 @@ def subscribers(connection: Connection, account_id: HostId, events: Collection[s
 def subscribers_at(
     connection: Connection, account_id: HostId, event: str, revision: int, after: str, most: int
 ) -> list[Subscriber]:
-    """Up to `most` of those who asked for the event at a revision, in the order of their ids, behind the id `after`."""
+    """Up to `most` of those who asked for the event at a revision, in the order of their ids, behind the id `after`.
+
+    Their registrations are not deleted before the transaction ends.
+    """
+    query = _AT_REVISION
+    if connection.dialect.name == "postgresql":
+        query = query.with_for_update(read=True, key_share=True, of=WEBHOOKS)
     values = {"account": account_id, "event": event, "revision": revision, "after": after, "most": most}
-    return [Subscriber(*row) for row in connection.execute(_AT_REVISION, values)]
+    return [Subscriber(*row) for row in connection.execute(query, values)]
 
 
 def revision_to_promise_at(connection: Connection, account_id: HostId) -> int:

@@ -8,14 +8,14 @@ from sqlalchemy import Connection
 
 from chainbell.storage import Database
 
-AIM_SECONDS = 0.012
+AIM_SECONDS = 0.015
 """How long the work of a transaction is to last."""
 FEWEST, MOST = 50, 5000
 LONGEST_PAUSE_SECONDS = 1.0
 
 
 class Pace:
-    """As many rows in a transaction as take 12 ms here, and after its commit a pause of the same length.
+    """As many rows in a transaction as take 15 ms here, and after its commit a pause of the same length.
 
     SQLite has one writer, and the others need their turn.
     """

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from chainbell.delivery import compose, fanning_out, message_id
+from chainbell.delivery.ledger import Ledger, Wanted
 from chainbell.engine import Engine
 from chainbell.engine.changes import unit_of_work
 from chainbell.storage import events, fanouts, outbox, subscriptions
@@ -175,3 +176,21 @@ def test_draining_delivers_what_is_promised(engine: Engine) -> None:
 
     assert asyncio.run(drain()) == 5  # refused connections, each recorded
     assert promised(engine) == 0
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_one_that_cannot_be_written_keeps_nothing_else_from_being_delivered(sqlite_engine: Engine) -> None:
+    """By some accident its event holds what no body can; it is told, and the other account's is written."""
+    engine = sqlite_engine
+    for account in (7, 8):
+        engine.load(line_plan(account=account, project_id=account))
+        for _ in range(4):
+            engine.webhooks.add(account, "http://127.0.0.1:1/", events=["task.status_changed"])
+        engine.apply(task_update(1, FIRST, account, status="InProgress", accountId=account))
+    with engine.database.write() as connection:
+        connection.execute(text("UPDATE chainbell_event SET data = '{\"figure\": NaN}' WHERE account_id = '7'"))
+    errors: list[BaseException] = []
+    ledger = Ledger(engine.database, engine.core.delivery, engine.now, errors.append)
+    claims = [claim for _ in range(6) for claim in ledger.exchange([], Wanted(100, 100))[1]]
+    assert len(claims) == 4
+    assert {type(error) for error in errors} == {ValueError}
