@@ -22,6 +22,8 @@ _SINCE = bindparam("since", type_=D.next_attempt_at.type)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SHARE = 50
 """A look from the beginning is followed by so many times its length without another."""
+LONG_SECONDS = 0.25
+"""For how long a queue that is longer than a look is taken to be so still."""
 LATE = timedelta(seconds=0.25)
 """How late a delivery may be committed, or claimed by somebody else in vain, and still be found at once."""
 _IS_FREE = or_(D.lease_until.is_(None), D.lease_until <= _NOW)
@@ -37,7 +39,7 @@ _FIRST = AtOnce(
 class First(NamedTuple):
     """The first due deliveries that can be claimed: by webhook, first attempts before retries, the oldest first.
 
-    `is_all` says that there are no others behind them.
+    `is_all` says that there are no others behind them; nothing is looked at where the queue was too long just now.
     """
 
     queues: dict[str, list[str]]
@@ -50,16 +52,20 @@ class Lookback:
     def __init__(self) -> None:
         self.since = EVER
         self._whole_at = 0.0
+        self._long_until = 0.0
 
     def first_due(self, connection: Connection, now: datetime, most: int) -> First:
-        """The first `most` due deliveries, less those that are leased or whose webhook is inactive."""
+        """Of the first `most` due deliveries, those that are not leased and whose webhook is active."""
         begun = monotonic()
+        if begun < self._long_until:
+            return First({}, is_all=False)
         is_whole = begun >= self._whole_at
         since = EVER if is_whole else self.since
         rows = _FIRST.rows(connection, {"now": now, "since": since, "most": most})
         if is_whole:
             self._whole_at = monotonic() + SHARE * (monotonic() - begun)
         is_all = len(rows) < most
+        self._long_until = 0.0 if is_all else monotonic() + LONG_SECONDS
         self._move(rows, now, is_all=is_all, is_whole=is_whole)
         return First(_queues(rows), is_all)
 
