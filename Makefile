@@ -52,6 +52,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python benchmarks/scale.py --scale 0.2
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python benchmarks/delivery.py
 

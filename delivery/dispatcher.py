@@ -37,7 +37,8 @@ class Dispatcher:
 
     `on_settled` is called with the attempts that are recorded together, `on_fenced` with each whose lease has passed to
     another dispatcher, `on_deactivated` with the id of each webhook that is switched off and the reason, `on_error` for
-    a database that does not answer and for an attempt that cannot be recorded: its lease ends, and it is made again.
+    a database that does not answer, for a fan-out that cannot be written, and for an attempt that cannot be recorded:
+    its lease ends, and it is made again.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Dispatcher:
     ) -> None:
         self._settings = settings or DeliverySettings()
         self._sender = Sender(keys, self._settings, clock)
-        self._ledger = Ledger(database, self._settings, clock)
+        self._ledger = Ledger(database, self._settings, clock, on_error)
         self._slots = Slots(self._settings.in_flight, self._settings.per_webhook)
         self._on_settled = on_settled
         self._on_fenced = on_fenced
@@ -120,7 +121,7 @@ class Dispatcher:
                 attempts += await self._exchange(client, thread)
                 if not self._is_idle():
                     await self._news.wait()
-                elif await thread(self._ledger.is_leased_elsewhere):
+                elif await thread(self._ledger.is_anything_due):
                     await asyncio.sleep(LEASE_POLL_SECONDS)
                 else:
                     return attempts

@@ -1,11 +1,12 @@
 """What a dispatcher asks of the database, each in its own transaction: claim, renew, settle, give back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from chainbell.delivery.fanning_out import PORTION, FanningOut
 from chainbell.delivery.settings import Clock, DeliverySettings
 from chainbell.storage import (
     Claim,
@@ -15,9 +16,12 @@ from chainbell.storage import (
     Settlement,
     Webhook,
     claiming,
+    due,
+    is_passing,
     outbox,
     settling,
 )
+from chainbell.storage.turns import Turns
 from chainbell.storage.webhooks import find_webhook, find_webhooks
 
 
@@ -64,19 +68,29 @@ def _as_they_are(connection: Connection, ids: set[str]) -> dict[str, Webhook | N
 class Ledger:
     """The deliveries of one database, for one dispatcher."""
 
-    def __init__(self, database: Database, settings: DeliverySettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: DeliverySettings,
+        clock: Clock,
+        on_error: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
         self._database = database
         self._settings = settings
         self._clock = clock
+        self._on_error = on_error
+        self._turns = Turns()
+        self._fanning_out = FanningOut(database)
 
     def exchange(
         self, settlements: Sequence[Settlement], wanted: Wanted
     ) -> tuple[list[Result], list[Claim], dict[str, Webhook | None]]:
         """Records what has ended and claims what there is room for, in one transaction.
 
-        Returns a result per settlement, the new claims, and the registrations of all that is then held, None for one
-        that is gone.
+        Before, it writes out as much of the fan-outs as there is room for. Returns a result per settlement, the new
+        claims, and the registrations of all that is then held, None for one that is gone.
         """
+        self._fan_out(wanted.room)
         now = self._clock()
         held = wanted.held or {}
         with self._database.write() as connection:
@@ -90,12 +104,24 @@ class Ledger:
                     held=held,
                     per_webhook=wanted.room_of_one,
                     rooms=wanted.rooms or {},
+                    turns=self._turns,
                 )
             settlements, claims = with_newest_fences(settlements, claims)
             recorded = settling.settle_all(connection, settlements)
             results = self._results(connection, settlements, recorded)
             webhooks = _as_they_are(connection, {*held, *(claim.webhook_id for claim in claims)})
         return results, claims, webhooks
+
+    def _fan_out(self, room: int) -> None:
+        """Writes portions of fan-outs; one that cannot be written keeps nothing else from being delivered."""
+        try:
+            for _ in range(0, room, PORTION):
+                if not self._fanning_out.write_portion():
+                    break
+        except Exception as error:
+            if is_passing(error):
+                raise
+            self._on_error(error)
 
     def _results(
         self, connection: Connection, settlements: Sequence[Settlement], recorded: Sequence[bool]
@@ -144,9 +170,12 @@ class Ledger:
     def next_due(self) -> datetime | None:
         """When the next delivery of an active webhook is due, or its lease ends (UTC); None if none is pending."""
         with self._database.read() as connection:
-            return outbox.next_due(connection, self._clock())
+            return due.next_due(connection, self._clock(), self._turns.lookback.since)
 
-    def is_leased_elsewhere(self) -> bool:
-        """Whether a pending delivery is leased: by another dispatcher, provided that this one holds nothing."""
+    def is_anything_due(self) -> bool:
+        """Whether a delivery of an active webhook is due, leased or not, or a fan-out is still to be written out.
+
+        It is for others, if this dispatcher holds nothing and has just found nothing; or it was committed late.
+        """
         with self._database.read() as connection:
-            return outbox.has_leases(connection, self._clock())
+            return due.oldest_due(connection, self._clock()) is not None

@@ -108,7 +108,10 @@ def open_core(
     clock: Clock = system_clock,
     rules: Sequence[Rule] = CATALOGUE,
 ) -> Core:
-    """Opens the database and creates its tables if it is empty; raises InvalidInputError if an argument is unusable."""
+    """Opens the database and creates its tables if it is empty; raises InvalidInputError if an argument is unusable.
+
+    Unless another clock is given, that of the database server counts, where there is one.
+    """
     checked = _checked(rules)
     try:
         of_environment = [key for key in os.environ.get(KEYS, "").split(",") if key.strip()]
@@ -134,7 +137,7 @@ def open_core(
         database=database,
         keys=ring,
         rules=checked,
-        clock=clock,
+        clock=database.now if clock is system_clock else clock,
         delivery=delivery or DeliverySettings(),
         key_file=key_file_of(Path(str(database.url.database))) if given is None and not database.is_in_memory else None,
         signals=Signals(rule.event for rule in checked),

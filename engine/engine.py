@@ -31,8 +31,9 @@ class Engine:
 
     `database_url` is an SQLAlchemy URL (`sqlite:///chainbell.db`, `postgresql://...`). `keys` encrypt webhook secrets;
     without them, a SQLite file gets a key file beside it. `clock` gives the time of deliveries and of changes without
-    `at`; a change more than a day ahead of it is refused. `rules` decide which events may fire, in this order: the ten
-    of `CATALOGUE` and any of the host's own. Raises InvalidInputError if the URL, keys or rules are unusable.
+    `at`: by default that of the database server, where there is one. A change more than a day ahead of it is refused.
+    `rules` decide which events may fire, in this order: the ten of `CATALOGUE` and any of the host's own. Raises
+    InvalidInputError if the URL, keys or rules are unusable.
     """
 
     def __init__(

@@ -184,11 +184,17 @@ class Webhooks:
         skip: int = 0,
         succeeded: bool | None = None,
         event: str | None = None,
+        before: Attempt | None = None,
     ) -> builtins.list[Attempt]:
-        """The attempts of one webhook, newest first, optionally of one result or one event only."""
+        """The attempts of one webhook, newest first, optionally of one result or one event only.
+
+        To page through a long log, give the last attempt of a page as `before` of the next.
+        """
         self.get(account, webhook_id)
         with self._core.database.read() as connection:
-            return store.attempt_log(connection, webhook_id, limit, skip=skip, succeeded=succeeded, event=event)
+            return store.attempt_log(
+                connection, webhook_id, limit, skip=skip, succeeded=succeeded, event=event, before=before
+            )
 
     def resend(self, account: HostId, webhook_id: str, delivery_id: str) -> None:
         """Makes a finished delivery due now, with a new series of attempts; raises NotFoundError if there is none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
@@ -11,6 +12,7 @@ from sqlalchemy.schema import CreateSchema
 
 from chainbell.rules.errors import FieldError
 from chainbell.storage import migrations
+from chainbell.storage.clock import ServerClock
 from chainbell.storage.errors import translated
 from chainbell.storage.metadata import SCHEMA
 
@@ -60,6 +62,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._clock = ServerClock()
         try:
             self.engine = self._open_sqlite() if self.is_sqlite else create_engine(self.url, hide_parameters=True)
         except (ArgumentError, NoSuchModuleError) as error:
@@ -136,6 +139,17 @@ class Database:
         listening to the engine's own events would cost every statement a tenth of its time."""
         if self.is_sqlite:
             connection.connection.cursor().execute(statement)
+        else:
+            self.look_at_clock(connection)
+
+    def now(self) -> datetime:
+        """The present instant (UTC) by the clock of the server, where there is one; it is not asked each time."""
+        return self._clock()
+
+    def look_at_clock(self, connection: Connection) -> None:
+        """Reads the server's clock through a connection, unless that was done lately; our transactions do so."""
+        if not (self.is_sqlite or self._clock.is_fresh):
+            self._clock.read(connection)
 
     def close(self) -> None:
         """Closes the pooled connections; a database in memory is gone with its connection."""

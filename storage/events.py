@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, Dialect, bindparam, insert, select
 
 from chainbell.rules import Event, HostId
 from chainbell.storage.statements import Row, RowInsert
-from chainbell.storage.tables import ChangeRow, EventRow, table
+from chainbell.storage.tables import ChangeRow, EventRow, ProjectRow, table
 
-CHANGES, EVENTS = table(ChangeRow), table(EventRow)
+CHANGES, EVENTS, PROJECTS = table(ChangeRow), table(EventRow), table(ProjectRow)
 
 _ADD_CHANGE = insert(CHANGES).returning(CHANGES.c.key)
 _ADD_CHANGES = insert(CHANGES).returning(CHANGES.c.key, sort_by_parameter_order=True)
@@ -97,10 +97,20 @@ def find_events(
 ) -> list[Event]:
     """The kept events that match all that is given, oldest first; with a limit, only the newest of them."""
     query = select(EVENTS).order_by(EVENTS.c.position.desc())
-    for column, wanted in (("account_id", account_id), ("project_id", project_id), ("name", name)):
-        if wanted is not None:
-            query = query.where(EVENTS.c[column] == wanted)
+    if project_id is not None:  # by the row's key: other accounts may have projects with this id, and longer histories
+        of_id = select(PROJECTS.c.key).where(PROJECTS.c.id == project_id)
+        keys = connection.scalars(of_id if account_id is None else of_id.where(PROJECTS.c.account_id == account_id))
+        query = query.where(_any_of(EVENTS.c.project_key, keys.all()))
+    elif account_id is not None:
+        query = query.where(EVENTS.c.account_id == account_id)
+    if name is not None:
+        query = query.where(EVENTS.c.name == name)
     return [_event(row) for row in connection.execute(query.limit(limit))][::-1]
+
+
+def _any_of(column: ColumnElement[int], keys: Sequence[int]) -> ColumnElement[bool]:
+    """An equation for a single key, so that the index also gives the order."""
+    return column == keys[0] if len(keys) == 1 else column.in_(keys)
 
 
 def find_event(connection: Connection, event_id: str) -> Event | None:

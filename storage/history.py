@@ -8,17 +8,30 @@ from sqlalchemy import Connection, Dialect, bindparam, func, insert, select
 
 from chainbell.rules import Assessment, FeverPoint, Project, Zone
 from chainbell.storage.statements import Row, RowInsert
-from chainbell.storage.tables import BaselineRow, FeverPointRow, table
+from chainbell.storage.tables import BaselineRow, FeverPointRow, ProjectRow, table
 
-FEVER_POINTS, BASELINES = table(FeverPointRow), table(BaselineRow)
+FEVER_POINTS, BASELINES, PROJECTS = table(FeverPointRow), table(BaselineRow), table(ProjectRow)
 _BASELINES = RowInsert(BASELINES, later=("project_key",))
+_OF_ONE = FEVER_POINTS.alias("of_one")
 
 POINT = ("at", "recorded_at", "baseline", "completion", "consumption", "zone")
-_LAST_POINT = (
+_NEWEST = (
     select(*(FEVER_POINTS.c[name] for name in POINT))
     .where(FEVER_POINTS.c.project_key == bindparam("key"))
     .order_by(FEVER_POINTS.c.key.desc())
-    .limit(1)
+)
+LONGEST_TRAIL = 2000
+"""How many points of a fever chart are read: over five years of a point a day."""
+_LAST_POINT, _TRAIL = _NEWEST.limit(1), _NEWEST.limit(LONGEST_TRAIL)
+_LAST_POINTS = (
+    select(*(FEVER_POINTS.c[name] for name in ("project_key", *POINT)))
+    .select_from(PROJECTS)
+    .join(
+        FEVER_POINTS,
+        FEVER_POINTS.c.key
+        == select(func.max(_OF_ONE.c.key)).where(_OF_ONE.c.project_key == PROJECTS.c.key).scalar_subquery(),
+    )
+    .where(PROJECTS.c.key.in_(bindparam("keys", expanding=True)))
 )
 
 
@@ -85,23 +98,14 @@ def last_point(connection: Connection, key: int) -> FeverPoint | None:
 
 
 def last_points(connection: Connection, keys: Sequence[int]) -> dict[int, FeverPoint]:
-    """The newest points of several projects, by row key."""
-    newest = (
-        select(func.max(FEVER_POINTS.c.key))
-        .where(FEVER_POINTS.c.project_key.in_(keys))
-        .group_by(FEVER_POINTS.c.project_key)
-    )
-    columns = (FEVER_POINTS.c[name] for name in ("project_key", *POINT))
-    rows = connection.execute(select(*columns).where(FEVER_POINTS.c.key.in_(newest)))
-    return {key: _point(point) for key, *point in rows}
+    """The newest points of several projects, by row key; one look into the index for each."""
+    return {key: _point(point) for key, *point in connection.execute(_LAST_POINTS, {"keys": list(keys)})}
 
 
 def fever_points(connection: Connection, key: int) -> tuple[FeverPoint, ...]:
-    """The fever chart's trail in the order of `at`."""
-    columns = (FEVER_POINTS.c[name] for name in POINT)
-    in_order = (FEVER_POINTS.c.at, FEVER_POINTS.c.key)
-    rows = connection.execute(select(*columns).where(FEVER_POINTS.c.project_key == key).order_by(*in_order))
-    return tuple(_point(row) for row in rows)
+    """The fever chart's trail in the order of `at`: its newest points, up to `LONGEST_TRAIL`."""
+    as_written = [_point(row) for row in connection.execute(_TRAIL, {"key": key})][::-1]
+    return tuple(sorted(as_written, key=lambda point: point.at))
 
 
 def _point(row: Sequence[Any]) -> FeverPoint:

@@ -1,16 +1,15 @@
 """The outbox: deliveries, written in the transaction of the events that they carry, and which of them are due.
 
-Claiming is in `claiming.py`, recording attempts in `settling.py`, sending again in `resending.py`. A delivery is found
-by its state and lease, never by tailing ids.
+Claiming is in `claiming.py`, when something is due in `due.py`, recording attempts in `settling.py`, sending again in
+`resending.py`. A delivery is found by its state and lease, never by tailing ids.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, literal_column, select, union_all
+from sqlalchemy import Connection, func, insert, literal_column, select
 
 from chainbell.storage.notifications import notify
 from chainbell.storage.tables import DeliveryRow, WebhookRow, table
@@ -28,6 +27,8 @@ class DeliveryState(StrEnum):
 
 
 IS_PENDING = DELIVERIES.c.state == literal_column(f"'{DeliveryState.PENDING}'")
+IS_STILL_PENDING = DELIVERIES.c.state.concat("") == DeliveryState.PENDING.value
+"""Of rows that are found by their ids. No index is taken for it: a transaction left open would have kept it long."""
 LOST = (DeliveryState.FAILED, DeliveryState.EXPIRED)
 IS_LOST = DELIVERIES.c.state.in_([literal_column(f"'{state}'") for state in LOST])
 """Literals, so that the databases see that the partial indexes answer."""
@@ -151,49 +152,6 @@ def enqueue(connection: Connection, deliveries: Sequence[NewDelivery], now: date
 
 
 _ENQUEUE = insert(DELIVERIES)
-_DUE = DELIVERIES.c.next_attempt_at
-
-
-def _first_due(is_retry: bool) -> Select[Any]:
-    """A query for when the first pending delivery of each active webhook is due: one index lookup per webhook."""
-    first = (
-        select(func.min(_DUE, type_=_DUE.type))
-        .where(DELIVERIES.c.webhook_id == WEBHOOKS.c.id, DELIVERIES.c.is_retry.is_(is_retry), IS_PENDING)
-        .scalar_subquery()
-    )
-    return select(first.label("due")).where(WEBHOOKS.c.is_active)
-
-
-_FIRST = union_all(_first_due(False), _first_due(True)).subquery()
-_OLDEST = select(func.min(_FIRST.c.due, type_=_DUE.type))
-_NEXT = select(func.min(func.coalesce(DELIVERIES.c.lease_until, _DUE), type_=_DUE.type)).join(
-    WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id
-)
-
-
-def oldest_due(connection: Connection, now: datetime) -> datetime | None:
-    """Since when the longest-waiting delivery of an active webhook has been due; None if none is due."""
-    oldest: datetime | None = connection.scalar(_OLDEST)
-    return oldest if oldest is not None and oldest <= now else None
-
-
-def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When the next pending delivery of an active webhook is due, or its lease ends; None if there is none."""
-    first: datetime | None = connection.scalar(_OLDEST)
-    if first is None or first > now:
-        return first
-    leases_too: datetime | None = connection.scalar(_NEXT.where(WEBHOOKS.c.is_active, IS_PENDING))
-    return leases_too
-
-
-def has_leases(connection: Connection, now: datetime) -> bool:
-    """Whether any pending delivery of an active webhook is under a lease that has not ended at `now`."""
-    leased = (
-        select(DELIVERIES.c.id)
-        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
-        .where(WEBHOOKS.c.is_active, IS_PENDING, DELIVERIES.c.lease_until > now)
-    )
-    return connection.execute(leased.limit(1)).first() is not None
 
 
 def backlog(connection: Connection, webhook_id: str) -> dict[DeliveryState, int]:
@@ -204,14 +162,3 @@ def backlog(connection: Connection, webhook_id: str) -> dict[DeliveryState, int]
         query = select(DELIVERIES.c.state, counted).where(DELIVERIES.c.webhook_id == webhook_id, condition)
         counts |= {DeliveryState(row[0]): row[1] for row in connection.execute(query.group_by(DELIVERIES.c.state))}
     return counts
-
-
-def count_by_state(connection: Connection) -> dict[DeliveryState, int]:
-    """How many deliveries there are of each state; those that are delivered are never gone through one by one."""
-    counted = func.count().label("count")
-    pending = connection.scalar(select(counted).select_from(DELIVERIES).where(IS_PENDING)) or 0
-    lost = select(DELIVERIES.c.state, counted).where(IS_LOST).group_by(DELIVERIES.c.state)
-    counts = {DeliveryState.PENDING: pending, **{DeliveryState(row[0]): row[1] for row in connection.execute(lost)}}
-    total = connection.scalar(select(counted).select_from(DELIVERIES)) or 0
-    counts[DeliveryState.DELIVERED] = total - sum(counts.values())
-    return {state: counts.get(state, 0) for state in DeliveryState}

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from chainbell.storage.notifications import notify
 from chainbell.storage.outbox import DELIVERIES, IS_LOST, IS_PENDING, WEBHOOKS, DeliveryState
@@ -49,19 +49,30 @@ def _again(now: datetime) -> dict[str, Any]:
     }
 
 
-def expire_held(connection: Connection, before: datetime, now: datetime, limit: int) -> dict[str, int]:
-    """Expires up to `limit` deliveries, created before `before`, of inactive webhooks; returns how many by webhook.
+class Held(NamedTuple):
+    """What one transaction has expired, by webhook, and behind which delivery the next goes on; None at the end."""
+
+    expired: dict[str, int]
+    last: tuple[datetime, str] | None
+
+
+def expire_held(
+    connection: Connection, before: datetime, now: datetime, after: tuple[datetime, str] | None, limit: int
+) -> Held:
+    """Expires, of up to `limit` deliveries that have been due since before `before`, those of inactive webhooks.
 
     They can be recovered for as long as they are kept.
     """
-    held = (
-        select(D.id, D.webhook_id)
-        .join(WEBHOOKS, WEBHOOKS.c.id == D.webhook_id)
-        .where(WEBHOOKS.c.is_active.is_(False), IS_PENDING, D.created_at < before)
-        .limit(limit)
-    )
-    found = connection.execute(held).all()
-    if found:
-        gone = update(DELIVERIES).where(D.id.in_([row.id for row in found]), IS_PENDING)
+    is_active = select(WEBHOOKS.c.is_active).where(WEBHOOKS.c.id == D.webhook_id).correlate(DELIVERIES)
+    old = select(D.id, D.webhook_id, D.next_attempt_at, is_active.scalar_subquery().label("is_active"))
+    old = old.where(IS_PENDING, D.next_attempt_at < before)
+    if after is not None:
+        since, last_id = after
+        old = old.where(D.next_attempt_at >= since, or_(D.next_attempt_at > since, D.id > last_id))
+    rows = connection.execute(old.order_by(D.next_attempt_at, D.id).limit(limit)).all()
+    held = [row for row in rows if not row.is_active]
+    if held:
+        gone = update(DELIVERIES).where(D.id.in_([row.id for row in held]), IS_PENDING)
         connection.execute(gone.values(state=DeliveryState.EXPIRED.value, finished_at=now, lease_until=None))
-    return Counter(row.webhook_id for row in found)
+    last = (rows[-1].next_attempt_at, rows[-1].id) if len(rows) == limit else None
+    return Held(Counter(row.webhook_id for row in held), last)

@@ -1,18 +1,30 @@
 """What is deleted again: old events, attempts, deliveries and fever points; a whole account or person.
 
-`expire` and `erase_account` each work within one short transaction of the caller's and return how much is gone, so the
-caller repeats them until nothing is left, and other writers get their turn in between.
+Each function works within one short transaction of the caller's and says how much is gone, so the caller repeats it
+until nothing is left, and other writers get their turn in between.
 """
 
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, delete, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    delete,
+    exists,
+    func,
+    literal_column,
+    not_,
+    select,
+    true,
+    update,
+)
 
 from chainbell.rules import HostId
-from chainbell.storage.outbox import DeliveryState
+from chainbell.storage.fanout_tables import AudienceRow, FanoutRow
 from chainbell.storage.tables import (
     AttemptRow,
     BaselineRow,
@@ -32,57 +44,97 @@ EVENTS, ATTEMPTS, DELIVERIES = table(EventRow), table(AttemptRow), table(Deliver
 FEVER_POINTS, CHANGES, PROJECTS = table(FeverPointRow), table(ChangeRow), table(ProjectRow)
 PEOPLE, TASKS, TOKENS = table(PersonRow), table(TaskRow), table(TokenRow)
 WEBHOOKS, BASELINES = table(WebhookRow), table(BaselineRow)
+AUDIENCES, FANOUTS = table(AudienceRow), table(FanoutRow)
+P = FEVER_POINTS.c
 
 Encode = Callable[[Any, bytes], bytes]
 
 
-def expire(connection: Connection, before: dict[str, datetime], limit: int) -> int:
-    """Deletes up to `limit` rows of each kind that are older than its instant in `before`; returns how many in all.
+class Portion(NamedTuple):
+    """What one transaction has done: how many rows are gone, and where the next one goes on; None at the end."""
 
-    The kinds are `events`, `attempts`, `deliveries` (finished ones, with their attempts) and `fever_points`; the newest
-    point of a project's chart stays, since the next one is compared with it.
+    gone: int
+    last: datetime | None
+
+
+_OLD: dict[str, tuple[Table, ColumnElement[datetime], ColumnElement[bool]]] = {
+    "attempts": (ATTEMPTS, ATTEMPTS.c.started_at, true()),
+    "deliveries": (DELIVERIES, DELIVERIES.c.finished_at, DELIVERIES.c.finished_at.is_not(None)),
+    "events": (EVENTS, EVENTS.c.occurred_at, not_(exists().where(FANOUTS.c.event_id == EVENTS.c.id))),
+}
+KINDS = tuple(_OLD)
+"""What goes by its age alone: attempts, finished deliveries with their attempts, events whose fan-outs are done."""
+
+
+def expire(connection: Connection, kind: str, before: datetime, after: datetime | None, limit: int) -> Portion:
+    """Deletes up to `limit` rows of one of `KINDS` that are older than `before`, the oldest first.
+
+    `after` is where the portion before it ended: what has gone already is not passed over again.
     """
-    newest = select(func.max(FEVER_POINTS.c.key)).group_by(FEVER_POINTS.c.project_key)
-    old = {
-        "attempts": (ATTEMPTS, ATTEMPTS.c.started_at, None),
-        "deliveries": (DELIVERIES, DELIVERIES.c.finished_at, DELIVERIES.c.state != DeliveryState.PENDING.value),
-        "events": (EVENTS, EVENTS.c.occurred_at, None),
-        "fever_points": (FEVER_POINTS, FEVER_POINTS.c.key, None),
-    }
+    rows, at, condition = _OLD[kind]
+    place: ColumnElement[Any] = literal_column("ctid" if connection.dialect.name == "postgresql" else "rowid")
+    old = select(place.label("place"), at.label("at")).select_from(rows).where(at < before, condition)
+    if after is not None:
+        old = old.where(at >= after)
+    old = old.order_by(at).limit(limit)
+    found = old.subquery()
+    count, last = connection.execute(select(func.count(), func.max(found.c.at, type_=at.type))).one()
+    if count:
+        places = select(found.c.place)
+        connection.execute(delete(rows).where(place.in_(places)))
+    return Portion(count, last if count == limit else None)
+
+
+def expire_points(connection: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` points of fever charts older than `before`, but never the newest of a project: the next one
+    is compared with it. Returns how many are gone."""
+    newer = FEVER_POINTS.alias("newer")
+    is_followed = exists().where(newer.c.project_key == P.project_key, newer.c.key > P.key)
     gone = 0
-    for kind, (rows, instant, condition) in old.items():
-        if kind not in before:
-            continue
-        query = select(*rows.primary_key.columns).where(
-            FEVER_POINTS.c.at < before[kind] if kind == "fever_points" else instant < before[kind]
-        )
-        if condition is not None:
-            query = query.where(condition)
-        if kind == "fever_points":
-            query = query.where(FEVER_POINTS.c.key.not_in(newest))
-        gone += _delete(connection, rows, query.limit(limit))
+    for is_thinned in (False, True):
+        old = select(P.key).where(P.is_thinned.is_(is_thinned), P.at < before, is_followed).order_by(P.at)
+        gone += connection.execute(delete(FEVER_POINTS).where(P.key.in_(old.limit(limit - gone)))).rowcount
     return gone
 
 
-def _delete(connection: Connection, rows: Table, query: Select[Any]) -> int:
-    found = [tuple(row) for row in connection.execute(query)]
-    if found:
-        connection.execute(delete(rows).where(tuple_(*rows.primary_key.columns).in_(found)))
-    return len(found)
+def thin_points(connection: Connection, before: datetime, limit: int) -> Portion:
+    """Leaves of the points older than `before` the last one of each day (UTC); looks at `limit` that were not yet."""
+    follower = FEVER_POINTS.alias("follower")
+    next_at = (
+        select(follower.c.at)
+        .where(follower.c.project_key == P.project_key, follower.c.key > P.key)
+        .order_by(follower.c.key)
+        .limit(1)
+        .scalar_subquery()
+    )
+    old = select(P.key, P.at, next_at).where(P.is_thinned.is_(False), P.at < before).order_by(P.at).limit(limit)
+    rows = connection.execute(old).all()
+    gone = [key for key, at, then in rows if then is not None and then.date() == at.date()]
+    kept = {key for key, _, _ in rows}.difference(gone)
+    if gone:
+        connection.execute(delete(FEVER_POINTS).where(P.key.in_(gone)))
+    if kept:
+        connection.execute(update(FEVER_POINTS).where(P.key.in_(kept)).values(is_thinned=True))
+    return Portion(len(gone), rows[-1].at if len(rows) == limit else None)
 
 
 def erase_account(connection: Connection, account_id: HostId, limit: int) -> int:
-    """Deletes what an account has: up to `limit` projects or, once none is left, its webhooks, people and tokens.
+    """Deletes what an account has: up to `limit` projects, once none is left up to `limit` deliveries, and at last its
+    webhooks, people and tokens.
 
     Returns how many of these rows went; 0 means that none of them is left. With a project go its parts, changes, events
-    and chart, with a webhook its deliveries and attempts.
+    and chart, with a delivery its attempts.
     """
     keys = connection.scalars(select(PROJECTS.c.key).where(PROJECTS.c.account_id == account_id).limit(limit)).all()
     if keys:
         connection.execute(delete(PROJECTS).where(PROJECTS.c.key.in_(keys)))
         return len(keys)
-    gone = 0
-    for rows in (WEBHOOKS, PEOPLE, TOKENS):
+    theirs = select(WEBHOOKS.c.id).where(WEBHOOKS.c.account_id == account_id)
+    some = select(DELIVERIES.c.id).where(DELIVERIES.c.webhook_id.in_(theirs)).limit(limit)
+    gone = connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(some))).rowcount
+    if gone:
+        return gone
+    for rows in (WEBHOOKS, PEOPLE, TOKENS, AUDIENCES):
         gone += connection.execute(delete(rows).where(rows.c.account_id == account_id)).rowcount
     return gone
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Update, and_, bindparam, case, func, insert, select, update
 
 from chainbell.storage.lists import AtOnce, among, document, given_rows
-from chainbell.storage.outbox import DELIVERIES, IS_PENDING, WEBHOOKS, DeliveryState, Settlement
+from chainbell.storage.outbox import DELIVERIES, IS_STILL_PENDING, WEBHOOKS, DeliveryState, Settlement
 from chainbell.storage.tables import AttemptRow, table
 
 ATTEMPTS = table(AttemptRow)
@@ -65,12 +65,12 @@ _LOGGED = tuple(one.name for one in ATTEMPTS.columns)
 _SWITCH_OFF = update(WEBHOOKS).where(WEBHOOKS.c.is_active).values(is_active=False)
 
 
-_HELD = AtOnce(select(D.id, D.fence).where(IS_PENDING, among(D.id, "ids")))
+_HELD = AtOnce(select(D.id, D.fence).where(IS_STILL_PENDING, among(D.id, "ids")))
 
 
 def _settling(dialect: str) -> Update:
     given = given_rows(DELIVERIES, _STATE, dialect)
-    ours = update(DELIVERIES).where(given.c.id == D.id, given.c.fence == D.fence, IS_PENDING)
+    ours = update(DELIVERIES).where(given.c.id == D.id, given.c.fence == D.fence, IS_STILL_PENDING)
     return ours.values({name: given.c[name] for name in _NEXT_STATE} | {"lease_until": None})
 
 

@@ -3,19 +3,8 @@
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import (
-    JSON,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    LargeBinary,
-    Table,
-    Text,
-    UniqueConstraint,
-    false,
-    text,
-)
-from sqlmodel import Field
+from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Table, Text, UniqueConstraint
+from sqlmodel import Field, false, text
 
 from chainbell.rules import HostId
 from chainbell.storage.metadata import QUALIFIED, Kept
@@ -29,7 +18,7 @@ def _project_key() -> Any:
 class ProjectRow(Kept, table=True):
     """A project without its parts; `version` rises with each write, `red_tasks` are ids."""
 
-    __table_args__ = (UniqueConstraint("account_id", "id"),)
+    __table_args__ = (UniqueConstraint("account_id", "id"), Index(None, "id"), Index(None, "status", "key"))
 
     key: int | None = Field(default=None, primary_key=True)
     account_id: HostId = Field(sa_type=HostIdType)
@@ -151,16 +140,19 @@ class LatchRow(Kept, table=True):
 
 
 class FeverPointRow(Kept, table=True):
-    """One point of the fever chart for each evaluation that moved it; percentages."""
+    """One point of the fever chart for each evaluation that moved it; percentages. Old ones are thinned, once."""
+
+    __table_args__ = (Index(None, "project_key", "key"), Index(None, "is_thinned", "at"))
 
     key: int | None = Field(default=None, primary_key=True)
-    project_key: int = Field(foreign_key=f"{QUALIFIED}project.key", ondelete="CASCADE", index=True)
+    project_key: int = Field(foreign_key=f"{QUALIFIED}project.key", ondelete="CASCADE")
     baseline: int
     at: datetime = Field(sa_type=Instant)
     recorded_at: datetime | None = Field(sa_type=Instant)
     completion: float
     consumption: float
     zone: str
+    is_thinned: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class ChangeRow(Kept, table=True):
@@ -182,7 +174,10 @@ class ChangeRow(Kept, table=True):
 class EventRow(Kept, table=True):
     """An event; `position` is the order of events in the database, `id` the UUID of the event itself."""
 
-    __table_args__ = (Index(None, "project_key", "position"),)
+    __table_args__ = (
+        *(Index(None, of, "position") for of in ("project_key", "account_id")),
+        Index(None, "occurred_at"),
+    )
 
     position: int | None = Field(default=None, primary_key=True)
     id: str = Field(unique=True, max_length=36)
@@ -240,8 +235,8 @@ FILL_PERCENT = 60
 """How full PostgreSQL packs a page of deliveries: a row changes at least twice, and stays on its page if it can."""
 
 
-def _partial_index(condition: str, *columns: str) -> Index:
-    return Index(None, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+def _partial_index(where: str, *columns: str) -> Index:
+    return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class DeliveryRow(Kept, table=True):
@@ -249,12 +244,14 @@ class DeliveryRow(Kept, table=True):
 
     A pending delivery is due at `next_attempt_at` unless it is leased; `fence` rises with each claim. A delivery that
     is sent again begins a new series of tries after the `tried_before` ones; `is_retry` is true from the second try of
-    a series on. Delivered rows are in neither partial index, so both stay as small as the work that is left.
+    a series on. The indexes of what is pending or lost hold no delivered rows, and stay as small as the work left.
     """
 
     __table_args__ = (
         UniqueConstraint("webhook_id", "event_id"),
         _partial_index("state = 'pending'", "webhook_id", "is_retry", "next_attempt_at"),
+        _partial_index("state = 'pending'", "next_attempt_at"),
+        _partial_index("finished_at IS NOT NULL", "finished_at"),
         _partial_index("state IN ('failed', 'expired')", "webhook_id", "created_at"),
         {"postgresql_with": {"fillfactor": FILL_PERCENT}},
     )
@@ -281,6 +278,7 @@ class AttemptRow(Kept, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["delivery_id"], [f"{QUALIFIED}delivery.id"], ondelete="CASCADE"),
         Index(None, "webhook_id", "started_at"),
+        Index(None, "started_at"),
     )
 
     delivery_id: str = Field(primary_key=True, max_length=64)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, tuple_, update
 
 from chainbell.rules import HostId
 from chainbell.storage.lists import among
 from chainbell.storage.outbox import Attempt
+from chainbell.storage.subscriptions import subscribe
 from chainbell.storage.tables import AttemptRow, WebhookRow, table
 
 WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
@@ -66,11 +67,16 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
             ca_certificates=webhook.ca_certificates,
         )
     )
+    subscribe(connection, webhook.account_id, webhook.id, webhook.events)
 
 
 def change_webhook(connection: Connection, webhook_id: str, changes: dict[str, Any]) -> bool:
     """Writes these columns of a registration; False if there is none with this id."""
-    return connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes)).rowcount == 1
+    changed = update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes).returning(WEBHOOKS.c.account_id)
+    account: HostId | None = connection.scalar(changed)
+    if account is not None and "events" in changes:
+        subscribe(connection, account, webhook_id, changes["events"])
+    return account is not None
 
 
 def change_sealed(connection: Connection, webhook: Webhook, columns: dict[str, str]) -> int:
@@ -116,8 +122,12 @@ def attempt_log(
     skip: int = 0,
     succeeded: bool | None = None,
     event: str | None = None,
+    before: Attempt | None = None,
 ) -> list[Attempt]:
-    """Up to `limit` attempts of one webhook, newest first, after the first `skip`; of one result or event if given."""
+    """Up to `limit` attempts of one webhook, newest first, after the first `skip`; of one result or event if given.
+
+    Those behind the attempt `before` are found by the index, however many come first; `skip` passes over each.
+    """
     status = ATTEMPTS.c.http_status
     query = select(ATTEMPTS).where(ATTEMPTS.c.webhook_id == webhook_id)
     if succeeded is not None:
@@ -125,7 +135,11 @@ def attempt_log(
         query = query.where(success if succeeded else or_(status.is_(None), status < 200, status >= 300))
     if event is not None:
         query = query.where(ATTEMPTS.c.event == event)
-    newest = query.order_by(ATTEMPTS.c.started_at.desc(), ATTEMPTS.c.delivery_id, ATTEMPTS.c.number.desc())
+    place = (ATTEMPTS.c.started_at, ATTEMPTS.c.delivery_id, ATTEMPTS.c.number)
+    if before is not None:
+        behind = tuple_(*place) < tuple_(before.started_at, before.delivery_id, before.number)
+        query = query.where(ATTEMPTS.c.started_at <= before.started_at, behind)
+    newest = query.order_by(*(column.desc() for column in place))
     return [Attempt(**row) for row in connection.execute(newest.limit(limit).offset(skip)).mappings()]
 
 

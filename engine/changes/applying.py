@@ -133,6 +133,7 @@ class Changes:
 
     def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
         connection = joined_connection(session)
+        self._core.database.look_at_clock(connection)
         unit = self._unit(within(connection))
         try:
             applied = [one for change in changes for one in unit.apply(change)]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Dialect
 
-from chainbell.delivery import compose, message_id
+from chainbell.delivery.fanning_out import delivery_to
 from chainbell.engine.changes.revising import revise
 from chainbell.engine.changes.sameness import body_of, digest_of, is_same_plan, refuse_other
 from chainbell.engine.changes.works import KeptChange, Reads, Work, Works
@@ -19,13 +19,27 @@ from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.planner import Planner
 from chainbell.rules import CalendarRangeError, Event, HostId, Project, ProjectStatus, Rule, evaluate
 from chainbell.rules.planning.differences import outline
-from chainbell.storage import Located, NewDelivery, StoredProject, events, history, outbox, projects, saving
+from chainbell.storage import (
+    Located,
+    NewDelivery,
+    StoredProject,
+    events,
+    fanouts,
+    history,
+    outbox,
+    projects,
+    saving,
+    subscriptions,
+)
 from chainbell.storage.plan_rows import plan_rows
 from chainbell.storage.snapshots import Snapshots
-from chainbell.storage.webhooks import webhooks
+from chainbell.storage.subscriptions import Subscriber
 
 MOST_AHEAD = timedelta(days=1)
 """How far ahead of the engine's clock a change may lie. A report with a wrong year would make all later ones stale."""
+
+MOST_AT_ONCE = 500
+"""How many deliveries to one account are written in the transaction of their events; more are only promised there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,22 +266,26 @@ class UnitOfWork:
         return [event for work in self._works.all() for one in work.changes for event in one.events]
 
     def _enqueue(self, connection: Connection, fired: Sequence[Event]) -> None:
-        """Creates one delivery for each event and each webhook of its account that asks for it, even a paused one."""
-        listeners = {
-            account: webhooks(connection, account) for account in dict.fromkeys(event.account_id for event in fired)
-        }
-        deliveries = [
-            NewDelivery(
-                message_id(event.id, event.occurred_at, webhook.id),
-                webhook.id,
-                event.id,
-                event.name,
-                compose(event, webhook.id, webhook.body_format),
-            )
-            for event in fired
-            for webhook in listeners[event.account_id]
-            if event.name in webhook.events
-        ]
+        """Creates one delivery for each event and each webhook of its account that asks for it, even a paused one.
+
+        Many of them are only promised, and written out afterwards; then so are those of later events of the account,
+        which are to come behind them.
+        """
+        by_account: dict[HostId, list[Event]] = {}
+        for event in fired:
+            by_account.setdefault(event.account_id, []).append(event)
+        deliveries: list[NewDelivery] = []
+        for account, theirs in by_account.items():
+            names = {event.name for event in theirs}
+            asking: dict[str, list[Subscriber]] = {}
+            for one in subscriptions.subscribers(connection, account, names, MOST_AT_ONCE + 1):
+                asking.setdefault(one.event, []).append(one)
+            count = sum(len(asking.get(event.name, ())) for event in theirs)
+            if count > MOST_AT_ONCE or (count and subscriptions.is_promised(connection, account)):
+                heard = [event for event in theirs if event.name in asking or count > MOST_AT_ONCE]
+                fanouts.promise(connection, account, heard, self._now)
+            else:
+                deliveries += [delivery_to(one, event) for event in theirs for one in asking.get(event.name, ())]
         outbox.enqueue(connection, deliveries, self._now)
 
     def committed(self) -> None:

@@ -88,24 +88,26 @@ class Works:
         self._lock = lock
         self._knows_webhooks = knows_webhooks
         self.found: dict[int, Work] = {}
-        self._new: dict[tuple[HostId, HostId], Work] = {}
+        self._new: dict[HostId, dict[HostId, Work]] = {}
+        """By the project's id, and then by account."""
         self._located: dict[tuple[HostId, HostId | None], Located] = {}
 
     def all(self) -> list[Work]:
         """Every project of the unit; new ones come last."""
-        return [*self.found.values(), *self._new.values()]
+        return [*self.found.values(), *(work for by_account in self._new.values() for work in by_account.values())]
 
     def target(self, change: Change) -> Work:
         """The project of a change; raises InvalidInputError if no account or more than one has it."""
         if isinstance(change, Plan):
-            identity = (change.plan.account_id, change.plan.project.id)
-            located = self._locate(identity[1], identity[0])
-            return self._new.setdefault(identity, Work(None, None, None)) if located is None else self._at(located)
+            account_id, plan_id = change.plan.account_id, change.plan.project.id
+            located = self._locate(plan_id, account_id)
+            if located is not None:
+                return self._at(located)
+            return self._new.setdefault(plan_id, {}).setdefault(account_id, Work(None, None, None))
         project_id = change.project_id
         assert project_id is not None  # noqa: S101  only a clock tick may leave it out
-        new = [
-            w for (account, id_), w in self._new.items() if id_ == project_id and change.account_id in (None, account)
-        ]
+        by_account = self._new.get(project_id, {})
+        new = [work for account, work in by_account.items() if change.account_id in (None, account)]
         try:
             located = self._locate(project_id, change.account_id)
         except AmbiguousProjectError:
@@ -148,7 +150,12 @@ class Works:
         works = [work for key in keys if (work := self._readable(key)) is not None]
         among = set(keys)
         touched = [work for key, work in self.found.items() if key not in among]
-        new = [work for (account, _), work in self._new.items() if account_id in (None, account)]
+        new = [
+            work
+            for by_account in self._new.values()
+            for account, work in by_account.items()
+            if account_id in (None, account)
+        ]
         return [
             work
             for work in (*works, *touched, *new)

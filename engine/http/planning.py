@@ -12,7 +12,6 @@ from typing import Any
 
 from aiohttp import web
 
-from chainbell.delivery.settings import system_clock
 from chainbell.engine.core import Core
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.http.performing import Answered, Asked, perform
@@ -103,7 +102,7 @@ PLANNING: web.AppKey[Planning] = web.AppKey("planning", Planning)
 def _opening(core: Core) -> bytes | None:
     """What a worker reads first; None where the work has to stay in this process."""
     in_main = any(rule.decide.__module__ == "__main__" for rule in core.rules)  # another process has another one
-    if core.database.is_in_memory or core.clock is not system_clock or in_main:
+    if core.database.is_in_memory or core.clock != core.database.now or in_main:
         return None
     url = core.database.url.render_as_string(hide_password=False)
     try:

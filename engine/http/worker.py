@@ -11,7 +11,7 @@ import traceback
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
-from chainbell.delivery.settings import DeliverySettings, system_clock
+from chainbell.delivery.settings import DeliverySettings
 from chainbell.engine.account import AccountView
 from chainbell.engine.changes.applying import Changes
 from chainbell.engine.core import Core, Signals
@@ -46,11 +46,12 @@ class Worker:
     """The engine's changes and reading, without keys, dispatcher and housekeeping."""
 
     def __init__(self, opening: Opening) -> None:
+        database = Database(opening.database_url)
         self._core = Core(
-            database=Database(opening.database_url),
+            database=database,
             keys=KeyRing([generate_key()]),
             rules=opening.rules,
-            clock=system_clock,
+            clock=database.now,
             delivery=DeliverySettings(),
             signals=Signals(rule.event for rule in opening.rules),
         )

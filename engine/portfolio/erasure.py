@@ -12,11 +12,14 @@ from sqlalchemy import Connection
 from chainbell.delivery import javascript_json
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
+from chainbell.engine.portfolio.pace import Pace
 from chainbell.rules import HostId
 from chainbell.storage import Database, resending, retention
 
 ROWS = 500
-"""How many rows of each kind, and how many projects, are deleted in one transaction."""
+"""How many projects of an account are deleted in one transaction."""
+UNTHINNED = timedelta(days=365)
+"""For how long all points of a fever chart are kept; of older ones, the last one of each day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,35 @@ class Retention:
 
 def expire(database: Database, limits: Retention, now: datetime) -> int:
     """Deletes rows older than the limits, in small transactions; returns how many were deleted."""
+    pace, total = Pace(), 0
     if limits.deliveries is not None:
-        _expire_held(database, now - limits.deliveries, now)
-    before = {kind.name: now - age for kind in fields(limits) if (age := getattr(limits, kind.name)) is not None}
-    return _until_nothing_goes(database, lambda connection: retention.expire(connection, before, ROWS))
+        _expire_held(database, now - limits.deliveries, now, pace)
+    for kind in retention.KINDS:
+        age, last = getattr(limits, kind), None
+        while age is not None:
+            with pace.portion(database) as (connection, rows):
+                portion = retention.expire(connection, kind, now - age, last, rows)
+            total, last = total + portion.gone, portion.last
+            if last is None:
+                break
+    while limits.fever_points is not None:
+        with pace.portion(database) as (connection, rows):
+            gone = retention.expire_points(connection, now - limits.fever_points, rows)
+        total += gone
+        if gone == 0:
+            break
+    return total
+
+
+def thin_fever_points(database: Database, now: datetime) -> int:
+    """Leaves of old points of fever charts the last one of each day; returns how many were deleted."""
+    pace, total = Pace(), 0
+    while True:
+        with pace.portion(database) as (connection, rows):
+            portion = retention.thin_points(connection, now - UNTHINNED, rows)
+        total += portion.gone
+        if portion.last is None:
+            return total
 
 
 def _until_nothing_goes(database: Database, work: Callable[[Connection], int]) -> int:
@@ -59,14 +87,16 @@ def _until_nothing_goes(database: Database, work: Callable[[Connection], int]) -
             return total
 
 
-def _expire_held(database: Database, before: datetime, now: datetime) -> None:
+def _expire_held(database: Database, before: datetime, now: datetime, pace: Pace) -> None:
     held: Counter[str] = Counter()
+    last: tuple[datetime, str] | None = None
     while True:
-        with database.write() as connection:
-            expired = resending.expire_held(connection, before, now, ROWS)
-        if not expired:
+        with pace.portion(database) as (connection, rows):
+            portion = resending.expire_held(connection, before, now, last, rows)
+        held.update(portion.expired)
+        last = portion.last
+        if last is None:
             break
-        held.update(expired)
     for webhook_id, count in held.items():
         log.warning("chainbell.held_deliveries_expired", webhook_id=webhook_id, count=count)
 

@@ -14,7 +14,7 @@ from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Jo
 from chainbell.engine.portfolio.batch import run as run_batch
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId, ProjectStatus
-from chainbell.storage import DeliveryState, Webhook, existing, outbox
+from chainbell.storage import DeliveryState, Webhook, counts, due, existing
 from chainbell.storage import projects as store
 from chainbell.storage import webhooks as registrations
 
@@ -141,6 +141,13 @@ class Portfolio:
         """Deletes rows older than the limits, in small transactions; returns how many were deleted."""
         return erasure.expire(self._core.database, limits or Retention(), self._core.now())
 
+    def thin_fever_points(self) -> int:
+        """Leaves of the points of fever charts that are older than a year the last one of each day (UTC).
+
+        Works in small transactions; returns how many points were deleted.
+        """
+        return erasure.thin_fever_points(self._core.database, self._core.now())
+
     def erase_account(self, account: HostId) -> int:
         """Deletes everything that an account has; returns how many projects and other rows of its own."""
         return erasure.erase_account(self._core.database, account)
@@ -164,10 +171,10 @@ class Portfolio:
         return changed
 
     def statistics(self) -> Statistics:
-        """Counts of projects by status and of deliveries by state."""
+        """Counts of projects by status and of deliveries by state; of many deliveries, estimates."""
         with self._core.database.read() as connection:
             projects = store.count_by_status(connection)
-            deliveries = outbox.count_by_state(connection)
+            deliveries = counts.count_by_state(connection)
         return Statistics(projects=projects, deliveries=deliveries)
 
     def webhooks(self) -> list[Webhook]:
@@ -179,5 +186,5 @@ class Portfolio:
         """How long the oldest due delivery has been due, over all accounts."""
         now = self._core.now()
         with self._core.database.read() as connection:
-            oldest = outbox.oldest_due(connection, now)
+            oldest = due.oldest_due(connection, now)
         return timedelta() if oldest is None else now - oldest.astimezone(UTC)

@@ -91,6 +91,7 @@ def _reevaluate(engine: Engine, account: HostId | None, others: frozenset[HostId
 
 def _retain(engine: Engine, limits: Retention) -> None:
     log.info("chainbell.expired", rows=engine.portfolio.retain(limits))
+    log.info("chainbell.thinned", points=engine.portfolio.thin_fever_points())
 
 
 def _tell(engine: Engine) -> None:

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from chainbell.engine import Engine, InvalidInputError
-from chainbell.storage import METADATA, Database, generate_key, migrations
+from chainbell.storage import METADATA, Database, generate_key, migrations, subscriptions
 from chainbell.storage.metadata import PREFIX
 from tests.plans import line_plan, task_update
 
@@ -164,3 +164,24 @@ def test_a_history_from_before_baselines_were_kept_as_planned_stays_readable(dat
         engine.load({**old, "tasks": [{**task, "duration": 6} for task in old["tasks"]]}, at=made)
         _, second = engine.baselines(1)
         assert {change.field for change in second.changes} == {"tasks[1].duration", "tasks[2].duration"}
+
+
+def test_registrations_from_before_subscriptions_get_what_they_asked_for(database_url: str) -> None:
+    database, made = Database(database_url), datetime(2025, 3, 3, 9, tzinfo=UTC)
+    database.upgrade("0001")
+    _insert(database, OLD_ROWS)
+    database.upgrade("0006")
+    common = {"account_id": "7", "name": "old", "url": "https://example.com/", "secret": "sealed", "headers": "{}"}
+    counters = {"total_calls": 0, "successful_calls": 0, "failed_calls": 0}
+    asked = {"one": ["task.status_changed", "task.red"], "other": ["task.red"], "third": ["task.status_changed"]}
+    _insert(database, {"webhook": [
+        {**common, **counters, "id": name, "events": json.dumps(names), "body_format": "compact", "is_active": False,
+         "created_at": made} for name, names in asked.items()
+    ]})  # fmt: skip
+    assert database.upgrade() == "0006"
+    with database.read() as connection:
+        found = subscriptions.subscribers(connection, 7, ["task.status_changed", "task.ready"], 10)
+    database.close()
+    assert [(one.event, one.webhook_id) for one in found] == [
+        ("task.status_changed", "one"), ("task.status_changed", "third")
+    ]  # fmt: skip

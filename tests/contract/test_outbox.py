@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from chainbell.engine import Engine
-from chainbell.storage import Claim, DeliveryState, Settlement, claiming, generate_key, outbox, settling
+from chainbell.storage import Claim, DeliveryState, Settlement, claiming, due, generate_key, outbox, settling
 from tests.plans import line_plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,14 +91,13 @@ def test_first_attempts_go_before_retries(engine: Engine) -> None:
 @pytest.mark.usefixtures("webhook_id")
 def test_the_next_due_time_is_a_retry_s_or_the_end_of_a_lease(engine: Engine) -> None:
     with engine.database.read() as connection:
-        assert outbox.next_due(connection, NOW) == NOW
+        assert due.next_due(connection, NOW) == NOW
     for claimed in claim(engine):
         if claimed.id != "wh_2":
             settle(engine, delivered(claimed))
     with engine.database.read() as connection:
-        assert outbox.next_due(connection, NOW) == NOW + LEASE
-        assert outbox.has_leases(connection, NOW)
-        assert not outbox.has_leases(connection, NOW + LEASE)
+        assert due.next_due(connection, NOW) == NOW + LEASE
+        assert due.oldest_due(connection, NOW) == NOW
 
 
 def test_one_event_is_delivered_once_to_one_webhook(engine: Engine, webhook_id: str) -> None:
