@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
 
 from chainbell.storage.notifications import notify
 from chainbell.storage.outbox import DELIVERIES, IS_LOST, IS_PENDING, WEBHOOKS, DeliveryState
@@ -52,16 +52,31 @@ def _again(now: datetime) -> dict[str, Any]:
 def expire_held(connection: Connection, before: datetime, now: datetime, limit: int) -> dict[str, int]:
     """Expires up to `limit` deliveries, created before `before`, of inactive webhooks; returns how many by webhook.
 
-    They can be recovered for as long as they are kept.
+    They can be recovered for as long as they are kept. Those of a deleted webhook expire however young they are.
     """
     held = (
         select(D.id, D.webhook_id)
         .join(WEBHOOKS, WEBHOOKS.c.id == D.webhook_id)
-        .where(WEBHOOKS.c.is_active.is_(False), IS_PENDING, D.created_at < before)
-        .limit(limit)
+        .where(WEBHOOKS.c.is_active.is_(False), IS_PENDING)
+        .where(or_(D.created_at < before, and_(WEBHOOKS.c.deleted_at.is_not(None), _is_free(now))))
     )
-    found = connection.execute(held).all()
+    return Counter(_expire(connection, held, now, limit))
+
+
+def expire_of(connection: Connection, webhook_id: str, now: datetime, limit: int) -> int:
+    """Expires up to `limit` pending deliveries of one webhook, except those under way; returns how many."""
+    waiting = select(D.id, D.webhook_id).where(D.webhook_id == webhook_id, IS_PENDING, _is_free(now))
+    return len(_expire(connection, waiting, now, limit))
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(D.lease_until.is_(None), D.lease_until <= now)
+
+
+def _expire(connection: Connection, query: Select[tuple[str, str]], now: datetime, limit: int) -> list[str]:
+    """Expires up to `limit` of the deliveries that the query finds; returns the webhook of each."""
+    found = connection.execute(query.limit(limit)).all()
     if found:
         gone = update(DELIVERIES).where(D.id.in_([row.id for row in found]), IS_PENDING)
         connection.execute(gone.values(state=DeliveryState.EXPIRED.value, finished_at=now, lease_until=None))
-    return Counter(row.webhook_id for row in found)
+    return [row.webhook_id for row in found]

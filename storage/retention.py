@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, delete, func, select, tuple_, update
 
 from chainbell.rules import HostId
+from chainbell.storage.audit import AUDIT
 from chainbell.storage.outbox import DeliveryState
 from chainbell.storage.tables import (
     AttemptRow,
@@ -23,14 +24,14 @@ from chainbell.storage.tables import (
     PersonRow,
     ProjectRow,
     TaskRow,
-    TokenRow,
     WebhookRow,
     table,
 )
+from chainbell.storage.tokens import TOKENS
 
 EVENTS, ATTEMPTS, DELIVERIES = table(EventRow), table(AttemptRow), table(DeliveryRow)
 FEVER_POINTS, CHANGES, PROJECTS = table(FeverPointRow), table(ChangeRow), table(ProjectRow)
-PEOPLE, TASKS, TOKENS = table(PersonRow), table(TaskRow), table(TokenRow)
+PEOPLE, TASKS = table(PersonRow), table(TaskRow)
 WEBHOOKS, BASELINES = table(WebhookRow), table(BaselineRow)
 
 Encode = Callable[[Any, bytes], bytes]
@@ -39,14 +40,15 @@ Encode = Callable[[Any, bytes], bytes]
 def expire(connection: Connection, before: dict[str, datetime], limit: int) -> int:
     """Deletes up to `limit` rows of each kind that are older than its instant in `before`; returns how many in all.
 
-    The kinds are `events`, `attempts`, `deliveries` (finished ones, with their attempts) and `fever_points`; the newest
-    point of a project's chart stays, since the next one is compared with it.
+    The kinds are `events`, `attempts`, `deliveries` (finished ones, with their attempts), `audit` and `fever_points`;
+    the newest point of a project's chart stays, since the next one is compared with it.
     """
     newest = select(func.max(FEVER_POINTS.c.key)).group_by(FEVER_POINTS.c.project_key)
     old = {
         "attempts": (ATTEMPTS, ATTEMPTS.c.started_at, None),
         "deliveries": (DELIVERIES, DELIVERIES.c.finished_at, DELIVERIES.c.state != DeliveryState.PENDING.value),
         "events": (EVENTS, EVENTS.c.occurred_at, None),
+        "audit": (AUDIT, AUDIT.c.at, None),
         "fever_points": (FEVER_POINTS, FEVER_POINTS.c.key, None),
     }
     gone = 0

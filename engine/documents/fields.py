@@ -22,6 +22,8 @@ from chainbell.rules.ids import LARGEST_ID, LONGEST_ID
 
 _NUMBER = re.compile(r"\s*[+-]?[0-9._]+\s*")
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+LONGEST_TEXT = 1000
+"""Characters."""
 LONGEST_DURATION = 100_000
 """Working days; some 380 years."""
 
@@ -52,6 +54,16 @@ def checked_id(value: Any, field: str) -> HostId:
         raise InvalidInputError(field, str(error)) from None
 
 
+def checked_text(value: Any, field: str, longest: int = LONGEST_TEXT) -> str:
+    """A text that a caller gave; raises InvalidInputError naming the field for what no database takes."""
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise InvalidInputError(field, f"a text of 1 to {longest} characters is needed")
+    try:
+        return _text(value)
+    except ValueError as error:
+        raise InvalidInputError(field, str(error)) from None
+
+
 def checked_moment(value: date, field: str) -> date:
     """An instant or a date that a caller gave; raises InvalidInputError without a time zone and for an impossible year.
 
@@ -71,7 +83,7 @@ def instant_of(moment: date, calendar: Calendar) -> datetime:
 
 
 Id = Annotated[int | str, BeforeValidator(_host_id)]
-Text = Annotated[str, Strict(), Field(min_length=1, max_length=1000), AfterValidator(_text)]
+Text = Annotated[str, Strict(), Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_text)]
 WorkingDays = Annotated[float, Strict(), Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False)]
 Coordinate = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
 Lag = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]

@@ -11,9 +11,11 @@ from aiohttp import web
 from chainbell.engine.account import AccountView
 from chainbell.engine.engine import Engine
 from chainbell.rules import HostId
+from chainbell.storage import Actor
 
 ENGINE = web.AppKey("engine", Engine)
 ACCOUNT: web.RequestKey[HostId] = web.RequestKey("account", object)  # type: ignore[arg-type]
+ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 PLANNING_THREADS = 2
 MOST_OF_ONE, MOST_OF_ALL = 8, 64
 """How many large requests of one account, and of all, are worked on or wait."""
@@ -60,8 +62,8 @@ def engine_of(request: web.Request) -> Engine:
 
 
 def view_of(request: web.Request) -> AccountView:
-    """The engine as the account of the request's token sees it."""
-    return engine_of(request).for_account(request[ACCOUNT])
+    """The engine as the account of the request's token sees it; whoever has the token acts."""
+    return engine_of(request).for_account(request[ACCOUNT], actor=request[ACTOR])
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any) -> T:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,8 +13,11 @@ from chainbell.delivery import javascript_json
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
 from chainbell.rules import HostId
-from chainbell.storage import Database, resending, retention
+from chainbell.rules.ids import encode_host_id
+from chainbell.storage import Act, Actor, Database, audit, resending, retention, webhooks
+from chainbell.storage.audit import CountedAct
 
+LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 ROWS = 500
 """How many rows of each kind, and how many projects, are deleted in one transaction."""
 
@@ -25,13 +28,14 @@ class Retention:
 
     A pending delivery is kept however old it is, unless its webhook is paused or deactivated: once it is older than
     `deliveries`, it expires. Resuming the webhook does not release an expired delivery; `recover` makes it due again.
-    An expired delivery is deleted after the same period.
+    An expired delivery is deleted after the same period. A deleted webhook goes with its log.
     """
 
     events: timedelta | None = timedelta(days=400)
     attempts: timedelta | None = timedelta(days=90)
     deliveries: timedelta | None = timedelta(days=90)
     fever_points: timedelta | None = None
+    audit: timedelta | None = timedelta(days=365)
 
     def __post_init__(self) -> None:
         for kind in fields(self):
@@ -42,10 +46,13 @@ class Retention:
 
 def expire(database: Database, limits: Retention, now: datetime) -> int:
     """Deletes rows older than the limits, in small transactions; returns how many were deleted."""
-    if limits.deliveries is not None:
-        _expire_held(database, now - limits.deliveries, now)
+    _expire_held(database, LONG_AGO if limits.deliveries is None else now - limits.deliveries, now)
     before = {kind.name: now - age for kind in fields(limits) if (age := getattr(limits, kind.name)) is not None}
-    return _until_nothing_goes(database, lambda connection: retention.expire(connection, before, ROWS))
+    gone = _until_nothing_goes(database, lambda connection: retention.expire(connection, before, ROWS))
+    if limits.attempts is None:
+        return gone
+    ended = now - limits.attempts
+    return gone + _until_nothing_goes(database, lambda connection: webhooks.purge(connection, ended, ROWS))
 
 
 def _until_nothing_goes(database: Database, work: Callable[[Connection], int]) -> int:
@@ -71,27 +78,61 @@ def _expire_held(database: Database, before: datetime, now: datetime) -> None:
         log.warning("chainbell.held_deliveries_expired", webhook_id=webhook_id, count=count)
 
 
-def erase_account(database: Database, account: HostId) -> int:
-    """Deletes everything that an account has, in small transactions; returns how many projects and rows."""
-    return _until_nothing_goes(database, lambda connection: retention.erase_account(connection, account, ROWS))
+def erase_account(database: Database, account: HostId, actor: Actor, now: datetime) -> int:
+    """Deletes everything that an account has, in small transactions; returns how many projects and rows.
+
+    Of its audit trail, only the lines stay that tell of an erasure.
+    """
+    act = Act(account_id=account, action="account.erased", subject=encode_host_id(account))
+    erasing = CountedAct(actor, act, "rows")
+
+    def erase(connection: Connection) -> int:
+        gone = retention.erase_account(connection, account, ROWS)
+        erasing.add(connection, gone, now)
+        return gone
+
+    total = _until_nothing_goes(database, erase)
+    return total + _until_nothing_goes(database, lambda connection: audit.erase_lines(connection, account, ROWS))
 
 
-def erase_person(database: Database, account: HostId, person: HostId) -> int:
+def erase_person(database: Database, account: HostId, person: HostId, actor: Actor, now: datetime) -> int:
     """Removes a person from all data of an account, one project at a time; returns how many rows named them.
 
     Their tasks have no assignee afterwards, and their projects no manager. Plans, changes, events and deliveries stay,
-    with null in place of the person. Recommendations no longer contain the name.
+    with null in place of the person. Recommendations and the audit trail no longer contain the name.
     """
     with database.read() as connection:
         keys = retention.account_projects(connection, account)
+    act = Act(account_id=account, action="person.erased", subject=encode_host_id(person))
+    erasing = CountedAct(actor, act, "rows")
     with database.write() as connection:
         name = retention.forget_person(connection, account, person)
-    total = int(name is not None)
+        erasing.add(connection, int(name is not None), now)
     for key in keys:
         with database.write() as connection:
-            total += retention.unassign(connection, key, person)
-            total += retention.rewrite(connection, key, _scrubber(person, name), _encode)
-    return total
+            named = retention.unassign(connection, key, person)
+            named += retention.rewrite(connection, key, _scrubber(person, name), _encode)
+            erasing.add(connection, named, now)
+    after: int | None = 0
+    while name is not None and after is not None:
+        with database.write() as connection:
+            named, after = audit.rewrite_lines(connection, account, _without_name(name), after, ROWS)
+            erasing.add(connection, named, now)
+    return erasing.total
+
+
+def _without_name(name: str) -> Callable[[Any], Any]:
+    """A function that returns a value with `somebody` in place of the name, wherever it stands."""
+    named = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+
+    def scrubbed(value: Any) -> Any:
+        if isinstance(value, str):
+            return named.sub("somebody", value)
+        if isinstance(value, list):
+            return [scrubbed(item) for item in value]
+        return {key: scrubbed(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    return scrubbed
 
 
 def _encode(document: Any, before: bytes) -> bytes:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect
 from chainbell.rules.errors import FieldError
 from chainbell.storage.metadata import METADATA, PREFIX, SCHEMA
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision."""
 FIRST = "0001"
 """The revision of databases from before revisions were kept."""
