@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from chainbell.delivery import Dispatcher, compose, message_id
 from chainbell.engine.core import Core
 from chainbell.engine.documents import registration
-from chainbell.engine.documents.fields import checked_id, checked_moment
+from chainbell.engine.documents.fields import checked_data, checked_id, checked_moment
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.rules import Event, HostId
 from chainbell.storage import LIBRARY, Act, Actor, Attempt, DeliveryState, NewDelivery, Webhook, outbox, resending
@@ -265,7 +265,9 @@ class Webhooks:
         webhook = self.get(account, webhook_id)
         self._check(replace(webhook, events=(event,)))
         now = self._core.now()
-        test = Event(f"test-{uuid4()}", event, account, "test", "test", now, dict(data or {"test": True}), {})
+        test = Event(
+            f"test-{uuid4()}", event, account, "test", "test", now, checked_data(data or {"test": True}, "data"), {}
+        )
         delivery = message_id(test.id, now, webhook.id)
         body = compose(test, webhook.id, webhook.body_format)
         return await self._dispatcher().deliver(NewDelivery(delivery, webhook.id, None, event, body))

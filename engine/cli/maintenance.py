@@ -47,7 +47,7 @@ def upgrade(context: typer.Context) -> None:
 
 
 AccountArgument = Annotated[str, typer.Argument(help="The id of the account.")]
-Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; the default is that of `Retention`.")]
+Days = Annotated[int | None, typer.Option(min=1, max=73_000, help="Days to keep; the default is that of `Retention`.")]
 
 
 @db_app.command()
@@ -100,7 +100,7 @@ def reevaluate(
     workers: Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")] = 1,
     dask: Annotated[str | None, typer.Option(help="The address of a Dask scheduler (PostgreSQL only).")] = None,
     patience: Annotated[
-        float, typer.Option(min=0, help="Minutes to wait for a database that is away, full or locked.")
+        float, typer.Option(min=0, max=100_000, help="Minutes to wait for a database that is away, full or locked.")
     ] = 15.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would fire; write nothing.")] = False,
     as_json: AsJson = False,

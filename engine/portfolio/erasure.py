@@ -17,6 +17,7 @@ from chainbell.rules.ids import encode_host_id
 from chainbell.storage import Act, Actor, Database, audit, resending, retention, webhooks
 from chainbell.storage.audit import CountedAct
 
+LONGEST_AGE = timedelta(days=73_000)
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 ROWS = 500
 """How many rows of each kind, and how many projects, are deleted in one transaction."""
@@ -40,8 +41,8 @@ class Retention:
     def __post_init__(self) -> None:
         for kind in fields(self):
             age = getattr(self, kind.name)
-            if age is not None and age <= timedelta():
-                raise InvalidInputError(f"retention.{kind.name}", f"{age} is not a length of time")
+            if age is not None and not timedelta() < age <= LONGEST_AGE:
+                raise InvalidInputError(f"retention.{kind.name}", f"{age} is not a length of time, 200 years at most")
 
 
 def expire(database: Database, limits: Retention, now: datetime) -> int:

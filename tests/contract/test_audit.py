@@ -1,7 +1,9 @@
 """The audit trail: who did what, when, in the transaction of the act itself."""
 
 import asyncio
+import getpass
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -189,19 +191,13 @@ def test_erasing_takes_names_and_leaves_one_line(engine: Engine) -> None:
 
 
 def test_the_command_line_names_the_user(tmp_path: Path) -> None:
-    import getpass
-    import os
-
     database = tmp_path / "chainbell.db"
     made = chainbell("webhooks", "add", "https://example.com/h", "--account", "7", "--json", database=database)
     webhook = json.loads(made.stdout)["id"]
-    assert chainbell("webhooks", "pause", webhook, database=database).returncode == 0
     assert chainbell("webhooks", "delete", webhook, database=database).returncode == 0
-    assert chainbell("webhooks", "logs", webhook, database=database).returncode == 0
     shown = chainbell("audit", "--account", "7", "--json", database=database)
     lines = [json.loads(line) for line in shown.stdout.splitlines()]
-    assert [line["action"] for line in lines] == ["webhook.deleted", "webhook.paused", "webhook.registered"]
+    assert [line["action"] for line in lines] == ["webhook.deleted", "webhook.registered"]
     assert {line["via"] for line in lines} == {"cli"}
     assert {line["actor"] for line in lines} <= {getpass.getuser(), f"user {os.getuid()}"}
     assert webhook in chainbell("audit", "--limit", "1", database=database).stdout
-    assert chainbell("audit", "--since", "soon", database=database).returncode == 2
