@@ -33,7 +33,7 @@ def test_a_reevaluation_names_it_and_does_the_others(engine: Engine, workers: in
     report = engine.reevaluate(LATE, workers=workers)
     assert (report.projects, [project for project, _ in report.refused]) == (5, [3])
     assert reds(engine) == {1, 2, 4, 5}
-    assert engine.core.metrics.refused._value.get() == 1  # type: ignore[attr-defined]
+    assert engine.core.metrics.registry.get_sample_value("chainbell_evaluations_refused_total") == 1
 
 
 def test_a_tick_for_all_does_the_others(engine: Engine) -> None:
