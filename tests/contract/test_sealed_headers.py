@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -45,7 +46,7 @@ def test_values_are_sealed_masked_and_sent_as_they_are(engine: Engine) -> None:
 
 
 def test_what_is_read_can_be_written_back_and_changes_nothing(engine: Engine) -> None:
-    async def work(mine: Caller, _: Caller) -> None:
+    async def work(mine: Caller, _other: Caller) -> None:
         status, made = await mine("POST", f"{API}/webhooks", {**HOOK, "headers": HEADERS})
         assert (status, made["headers"]) == (201, {"Authorization": MASK, "X-Team": MASK})
         one = f"{API}/webhooks/{made['id']}"
@@ -71,7 +72,13 @@ def test_values_from_before_are_sealed_by_the_first_engine_that_opens_the_databa
     key, database = generate_key(), Database(database_url)
     database.upgrade("0006")
     with receiving() as receiver:
-        row = {"id": "wh_1", "account_id": "7", "name": "Old", "url": receiver.url, "events": '["task.red"]'}
+        row: dict[str, Any] = {
+            "id": "wh_1",
+            "account_id": "7",
+            "name": "Old",
+            "url": receiver.url,
+            "events": '["task.red"]',
+        }
         row |= {"secret": KeyRing([key]).seal("a secret of old"), "headers": json.dumps(HEADERS)}
         row |= {"body_format": "compact", "created_at": datetime(2025, 3, 3, tzinfo=UTC)}
         row |= {"total_calls": 0, "successful_calls": 0, "failed_calls": 0, "is_active": True}

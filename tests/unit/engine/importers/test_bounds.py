@@ -1,6 +1,8 @@
 """Every input has an end: rows, columns, depth, elements, merges, lines and bytes, each with its own clear error."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +25,9 @@ DEEP = 100_000
 XER_HEAD = "ERMHDR\t1\n%T\tCALENDAR\n%F\tclndr_id\tclndr_data\n"
 
 
-def refused(text: str, read: object, *arguments: object) -> str:
+def refused(text: str | Path, read: Callable[..., Any], *arguments: object) -> str:
     with pytest.raises(InvalidInputError) as error:
-        read(text if isinstance(text, Path) else text.encode(), *arguments)  # type: ignore[operator]
+        read(text.encode() if isinstance(text, str) else text, *arguments)
     return str(error.value)
 
 
@@ -67,7 +69,7 @@ def test_bytes_of_a_file(tmp_path: Path) -> None:
     with sparse.open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
     for read in (read_file, read_document):
-        assert f"large.json: is larger than {LARGEST_FILE} bytes" in refused(sparse, read)  # type: ignore[arg-type]
+        assert f"large.json: is larger than {LARGEST_FILE} bytes" in refused(sparse, read)
     with pytest.raises(InvalidInputError, match="is larger"):
         import_plan(b" " * (LARGEST_FILE + 1), "large.csv")
-    assert "zero: is larger than" in refused(Path("/dev/zero"), read_file)  # type: ignore[arg-type]
+    assert "zero: is larger than" in refused(Path("/dev/zero"), read_file)
