@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chainbell.engine.audit import Actor, AuditLine
     from chainbell.engine.documents.change import read_change
     from chainbell.engine.documents.change_types import (
         ChangeFields,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from chainbell.engine.running.housekeeping import Housekeeping
 
 _PLACES = {
+    "audit": ("Actor", "AuditLine"),
     "documents.change": ("read_change",),
     "documents.change_types": (
         "ChangeFields",
@@ -77,6 +79,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "Actor",
+    "AuditLine",
     "BatchReport",
     "ChainbellError",
     "ChangeFields",

@@ -1,11 +1,12 @@
 """The engine as one account sees it, for the HTTP API and for hosts with many tenants."""
 
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
 from functools import wraps
 from inspect import signature
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
+from chainbell.engine.audit import Audit
 from chainbell.engine.changes.applying import Changes, Document, GivenChange
 from chainbell.engine.documents.change import Change, Plan, read_change
 from chainbell.engine.documents.fields import checked_id
@@ -16,6 +17,7 @@ from chainbell.engine.reading.reading import Reading
 from chainbell.engine.reading.report import ProjectReport
 from chainbell.engine.webhooks import Webhooks
 from chainbell.rules import Event, HostId
+from chainbell.storage import Actor, AuditLine
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,9 +26,12 @@ R = TypeVar("R")
 class AccountView:
     """`engine.for_account(id)`: gives access to one account and to no other."""
 
-    def __init__(self, account: HostId, changes: Changes, reading: Reading, webhooks: Webhooks) -> None:
+    def __init__(
+        self, account: HostId, actor: Actor, changes: Changes, reading: Reading, webhooks: Webhooks, audit: Audit
+    ) -> None:
         self.account = checked_id(account, "account")
-        self.webhooks = AccountWebhooks(account, webhooks)
+        self.webhooks = AccountWebhooks(account, actor, webhooks)
+        self._audit = audit
         self._changes = changes
         self._reading = reading
 
@@ -71,6 +76,20 @@ class AccountView:
         """The current baseline of a project, with what it changed."""
         return self._reading.last_baseline(project, account=self.account)
 
+    def audit(
+        self,
+        *,
+        subject: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[AuditLine]:
+        """Who did what to this account's webhooks and tokens, newest first; see `Engine.audit`."""
+        return self._audit.lines(
+            account=self.account, subject=subject, action=action, since=since, before=before, limit=limit
+        )
+
     def _own(self, change: GivenChange) -> Change:
         """The change with this account filled in; raises InvalidInputError if it names another account."""
         if isinstance(change, dict):
@@ -94,23 +113,27 @@ class AccountView:
 def _of_account(
     method: Callable[Concatenate[Webhooks, HostId, P], R],
 ) -> Callable[Concatenate["AccountWebhooks", P], R]:
-    """The method of `Webhooks` without its account argument."""
+    """The method of `Webhooks` without its account, and by the actor of the view where it has one."""
+    whole = signature(method)
+    has_actor = "actor" in whole.parameters
 
     @wraps(method)
     def of_account(self: "AccountWebhooks", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if has_actor:
+            kwargs.setdefault("actor", self._actor)
         return method(self._webhooks, self._account, *args, **kwargs)
 
-    whole = signature(method)
-    named = [parameter for name, parameter in whole.parameters.items() if name != "account"]
+    named = [parameter for name, parameter in whole.parameters.items() if name not in ("account", "actor")]
     of_account.__signature__ = whole.replace(parameters=named)  # type: ignore[attr-defined]
     return of_account
 
 
 class AccountWebhooks:
-    """The webhooks of one account: the methods of `Webhooks` without the account argument."""
+    """The webhooks of one account: the methods of `Webhooks` without the account and actor arguments."""
 
-    def __init__(self, account: HostId, webhooks: Webhooks) -> None:
+    def __init__(self, account: HostId, actor: Actor, webhooks: Webhooks) -> None:
         self._account = account
+        self._actor = actor
         self._webhooks = webhooks
 
     add = _of_account(Webhooks.add)

@@ -9,13 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from blinker import Namespace, Signal
+from sqlalchemy import Connection
 
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
+from chainbell.engine.documents.registration import all_sealed
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log, log_event
 from chainbell.engine.metrics import Metrics
 from chainbell.rules import CATALOGUE, Event, FieldError, Rule
-from chainbell.storage import Database, KeyRing, KeyRingError, StorageError, generate_key, key_file_beside, webhooks
+from chainbell.storage import (
+    Act,
+    Actor,
+    Database,
+    KeyRing,
+    KeyRingError,
+    StorageError,
+    audit,
+    generate_key,
+    key_file_beside,
+    webhooks,
+)
 from chainbell.storage.secrets import key_file_of
 from chainbell.storage.snapshots import Snapshots
 
@@ -25,6 +38,8 @@ SAMPLE = 10
 """How many sealed secrets are tried when a database is opened."""
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 LONGEST_EVENT_NAME = 64
+SEALED_AT_ONCE = 100
+"""Registrations whose headers are sealed in one transaction."""
 
 
 class Signals:
@@ -85,6 +100,10 @@ class Core:
         """The current instant, according to the engine's clock."""
         return self.clock()
 
+    def record(self, connection: Connection, actor: Actor, act: Act) -> None:
+        """Writes a line of the audit trail, in the transaction of the act that it tells of."""
+        audit.write(connection, actor, act, self.now())
+
     @property
     def event_names(self) -> tuple[str, ...]:
         """The names of the events that may fire, in the order of the rules."""
@@ -124,6 +143,7 @@ def open_core(
     try:
         database.prepare()
         ring = _checked_keys(database, given)
+        _seal_headers(database, ring)
     except FieldError as error:
         database.close()
         raise InvalidInputError(error.field, error.reason) from None
@@ -169,3 +189,16 @@ def _checked_keys(database: Database, given: KeyRing | None) -> KeyRing:
         where = KEYS if given is not None else key_file_of(Path(str(path))).name
         raise KeyRingError(f"none of those in {where} opens the secrets of this database")
     return ring
+
+
+def _seal_headers(database: Database, keys: KeyRing) -> None:
+    """Seals the header values that stand open from before they were sealed: a migration has no keys."""
+    with database.read() as connection:
+        is_done = not webhooks.has_open_headers(connection)
+    while not is_done:
+        with database.write() as connection:
+            found = webhooks.with_open_headers(connection, SEALED_AT_ONCE)
+            for webhook in found:
+                sealed = all_sealed(webhook, keys)
+                webhooks.change_webhook(connection, webhook.id, {"headers": {}, "sealed_headers": sealed})
+        is_done = len(found) < SEALED_AT_ONCE

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from chainbell.delivery import Dispatcher
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
 from chainbell.engine.account import AccountView
+from chainbell.engine.audit import Audit
 from chainbell.engine.changes.applying import Changes, Document, GivenChange, Outcome
 from chainbell.engine.core import Core, open_core
 from chainbell.engine.documents.plan import PlanDocument
@@ -23,7 +24,7 @@ from chainbell.engine.reading.report import ProjectReport
 from chainbell.engine.tokens import Tokens
 from chainbell.engine.webhooks import Webhooks
 from chainbell.rules import CATALOGUE, Event, HostId, Rule
-from chainbell.storage import Database, Settlement
+from chainbell.storage import LIBRARY, Actor, AuditLine, Database, Settlement
 
 
 class Engine:
@@ -49,6 +50,7 @@ class Engine:
         self.core.signals.sender = self
         self._changes = Changes(self.core)
         self._reading = Reading(self.core)
+        self._audit = Audit(self.core)
         self.webhooks = Webhooks(self.core, self.dispatcher)
         self.tokens = Tokens(self.core)
         self.portfolio = Portfolio(self.core)
@@ -156,9 +158,28 @@ class Engine:
         """Every baseline of a project, oldest first, each as it was planned and with what it changed."""
         return self._reading.baselines(project, account=account)
 
-    def for_account(self, account: HostId) -> AccountView:
-        """The engine as one account sees it, with access to no other account."""
-        return AccountView(account, self._changes, self._reading, self.webhooks)
+    def for_account(self, account: HostId, *, actor: Actor = LIBRARY) -> AccountView:
+        """The engine as one account sees it, with access to no other account; the audit trail names the actor."""
+        return AccountView(account, actor, self._changes, self._reading, self.webhooks, self._audit)
+
+    def audit(
+        self,
+        *,
+        account: HostId | None = None,
+        subject: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[AuditLine]:
+        """Who did what to webhooks, tokens, keys and accounts, newest first.
+
+        Optionally of one account, subject (the id of a webhook, the name of a token ...) or action, and from `since`
+        on. The key of the last line as `before` gives the lines that follow.
+        """
+        return self._audit.lines(
+            account=account, subject=subject, action=action, since=since, before=before, limit=limit
+        )
 
     # --- running ----------------------------------------------------------------------------------------------------
 

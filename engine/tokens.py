@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from chainbell.engine.core import Core
-from chainbell.engine.documents.fields import checked_id
+from chainbell.engine.documents.fields import checked_id, checked_text
 from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import HostId
+from chainbell.storage import LIBRARY, Act, Actor
 from chainbell.storage import tokens as store
 from chainbell.storage.tokens import Token
 
@@ -38,6 +39,7 @@ class Tokens:
         *,
         scopes: Sequence[Scope] = ("admin",),
         expires_at: datetime | None = None,
+        actor: Actor = LIBRARY,
     ) -> str:
         """Creates a token for one account and returns it; it cannot be shown again.
 
@@ -45,8 +47,7 @@ class Tokens:
         InvalidInputError for an unknown scope, none at all, or an expiry that is over.
         """
         checked_id(account, "account")
-        if not 1 <= len(name) <= LONGEST_NAME:
-            raise InvalidInputError("name", f"has to have 1 to {LONGEST_NAME} characters")
+        checked_text(name, "name", LONGEST_NAME)
         unknown = next((scope for scope in scopes if scope not in SCOPES), None)
         if unknown is not None or not scopes:
             raise InvalidInputError("scopes", f"{unknown!r} is none of {', '.join(SCOPES)}" if unknown else "are none")
@@ -64,6 +65,8 @@ class Tokens:
         )
         with self._core.database.write() as connection:
             store.add_token(connection, token, kept)
+            act = Act(account_id=account, action="token.created", subject=name, details={"scopes": list(kept.scopes)})
+            self._core.record(connection, actor, act)
         return token
 
     def find(self, token: str) -> Token | None:
@@ -100,7 +103,11 @@ class Tokens:
         with self._core.database.read() as connection:
             return store.tokens_of(connection, account)
 
-    def revoke(self, account: HostId, name: str | None = None) -> int:
+    def revoke(self, account: HostId, name: str | None = None, *, actor: Actor = LIBRARY) -> int:
         """Deletes an account's tokens, or only those with this name; returns how many were deleted."""
         with self._core.database.write() as connection:
-            return store.revoke_tokens(connection, account, name)
+            revoked = store.revoke_tokens(connection, account, name)
+            for token, count in revoked.items():
+                act = Act(account_id=account, action="token.revoked", subject=token, details={"tokens": count})
+                self._core.record(connection, actor, act)
+        return sum(revoked.values())

@@ -8,23 +8,23 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from chainbell.delivery import Dispatcher, check_headers, check_url, compose, message_id
-from chainbell.delivery.attempt import trusting
-from chainbell.delivery.signature import key_length
+from sqlalchemy import Connection
+
+from chainbell.delivery import Dispatcher, compose, message_id
 from chainbell.engine.core import Core
+from chainbell.engine.documents import registration
+from chainbell.engine.documents.fields import checked_data, checked_id, checked_moment
 from chainbell.engine.errors import InvalidInputError, NotFoundError
-from chainbell.engine.logs import log
-from chainbell.rules import Event, FieldError, HostId
-from chainbell.storage import Attempt, DeliveryState, NewDelivery, Webhook, outbox, resending
+from chainbell.rules import Event, HostId
+from chainbell.storage import LIBRARY, Act, Actor, Attempt, DeliveryState, NewDelivery, Webhook, outbox, resending
 from chainbell.storage import webhooks as store
+from chainbell.storage.audit import Action, CountedAct
 
 OVERLAP = timedelta(hours=24)
 """How long the old secret also signs after a rotation."""
 LONGEST_OVERLAP = timedelta(days=30)
-SHORTEST_SECRET, WEAK_SECRET = 8, 16
-"""Bytes: shorter secrets are refused, and warned of."""
-RECOVERED_AT_ONCE = 500
-"""How many deliveries are made due in one transaction."""
+CHANGED_AT_ONCE = 500
+"""How many deliveries are made due, or expire, in one transaction."""
 
 
 class Unchanged:
@@ -35,7 +35,10 @@ UNCHANGED: Final = Unchanged()
 
 
 class Webhooks:
-    """`engine.webhooks`: every method takes the account, and finds nothing that belongs to another account."""
+    """`engine.webhooks`: every method takes the account, and finds nothing that belongs to another account.
+
+    What an `actor` does is written to the audit trail, in the same transaction.
+    """
 
     def __init__(self, core: Core, dispatcher: Callable[[], Dispatcher]) -> None:
         self._core = core
@@ -54,12 +57,15 @@ class Webhooks:
         is_active: bool = True,
         retry_client_errors: bool = False,
         ca_certificates: str | None = None,
+        actor: Actor = LIBRARY,
     ) -> tuple[Webhook, str]:
         """Registers an endpoint, for all events by default; returns the webhook and its secret, shown only here.
 
-        The endpoint's TLS certificate is checked against `ca_certificates` (PEM) instead of the public authorities.
-        Raises InvalidInputError if the guard refuses the URL or a header, an event is unknown or the secret is empty.
+        The endpoint's TLS certificate is checked against `ca_certificates` (PEM) instead of the public authorities. The
+        values of `headers` are sealed and never shown again. Raises InvalidInputError if the guard refuses the URL or a
+        header, an event is unknown or the secret is too short.
         """
+        checked_id(account, "account")
         plain = token_source.token_urlsafe(32) if secret is None else secret
         webhook = Webhook(
             id="wh_" + uuid4().hex[:20],
@@ -69,15 +75,17 @@ class Webhooks:
             events=self._core.event_names if events is None else tuple(dict.fromkeys(events)),
             sealed_secret=self._core.keys.seal(plain),
             created_at=self._core.now(),
-            headers=dict(headers or {}),
+            sealed_headers=registration.sealed_headers(headers or {}, self._core.keys),
             body_format=body_format,
             is_active=is_active,
             retry_client_errors=retry_client_errors,
             ca_certificates=ca_certificates,
         )
-        self._check(webhook, plain)
+        self._check(webhook, headers)
+        registration.check_secret(webhook.id, plain)
         with self._core.database.write() as connection:
             store.add_webhook(connection, webhook)
+            self._record(connection, actor, webhook, "webhook.registered", name=name)
         return webhook, plain
 
     def update(
@@ -94,17 +102,18 @@ class Webhooks:
         is_active: bool | None = None,
         retry_client_errors: bool | None = None,
         ca_certificates: str | Unchanged | None = UNCHANGED,
+        actor: Actor = LIBRARY,
     ) -> Webhook:
         """Changes only the fields that are given; `ca_certificates=None` returns to the public authorities.
 
-        A new secret replaces the old one at once; with `rotate`, both sign for a while. Raises NotFoundError or
+        A new secret replaces the old one at once; with `rotate`, both sign for a while. `headers` replace all that are
+        there; one that has the mask for a value, as it is shown, keeps its value. Raises NotFoundError or
         InvalidInputError.
         """
         given: dict[str, Any] = {
             "name": name,
             "url": url,
             "events": None if events is None else tuple(dict.fromkeys(events)),
-            "headers": None if headers is None else dict(headers),
             "body_format": body_format,
             "is_active": is_active,
             "retry_client_errors": retry_client_errors,
@@ -112,49 +121,75 @@ class Webhooks:
         changes = {field: value for field, value in given.items() if value is not None}
         if not isinstance(ca_certificates, Unchanged):
             changes["ca_certificates"] = ca_certificates
-        current = self.get(account, webhook_id)
-        self._check(replace(current, **changes), secret)
-        columns = {field: list(value) if field == "events" else value for field, value in changes.items()}
+        self._check(replace(self.get(account, webhook_id), **changes), headers)
         if secret is not None:
-            columns |= {"secret": self._core.keys.seal(secret), "previous_secret": None, "previous_until": None}
-        if is_active:
-            columns |= {"failing_since": None, "deactivation": None}
-        if columns:
-            self._change(webhook_id, columns)
+            registration.check_secret(webhook_id, secret)
+        with self._core.database.write() as connection:
+            before = self._locked(connection, webhook_id)
+            columns = {field: value for field, value in changes.items() if getattr(before, field) != value}
+            if headers is not None and dict(headers) != before.headers:
+                sealed = registration.sealed_headers(headers, self._core.keys, before)
+                columns |= {"headers": {}, "sealed_headers": sealed}
+            if secret is not None:
+                columns |= {"secret": self._core.keys.seal(secret), "previous_secret": None, "previous_until": None}
+            if is_active and (before.failing_since or before.deactivation):
+                columns |= {"failing_since": None, "deactivation": None}
+            if columns:
+                store.change_webhook(connection, webhook_id, columns)
+                action, details = registration.told_of(columns)
+                self._record(connection, actor, before, action, **details)
         if is_active:
             self._core.signals.have_enqueued()
         return self.get(account, webhook_id)
 
-    def pause(self, account: HostId, webhook_id: str) -> Webhook:
+    def pause(self, account: HostId, webhook_id: str, *, actor: Actor = LIBRARY) -> Webhook:
         """Holds the webhook's deliveries; new ones are still created."""
-        return self.update(account, webhook_id, is_active=False)
+        return self.update(account, webhook_id, is_active=False, actor=actor)
 
-    def resume(self, account: HostId, webhook_id: str) -> Webhook:
+    def resume(self, account: HostId, webhook_id: str, *, actor: Actor = LIBRARY) -> Webhook:
         """Activates a paused or deactivated webhook and releases its held deliveries."""
-        return self.update(account, webhook_id, is_active=True)
+        return self.update(account, webhook_id, is_active=True, actor=actor)
 
     def rotate(
-        self, account: HostId, webhook_id: str, *, secret: str | None = None, overlap: timedelta = OVERLAP
+        self,
+        account: HostId,
+        webhook_id: str,
+        *,
+        secret: str | None = None,
+        overlap: timedelta = OVERLAP,
+        actor: Actor = LIBRARY,
     ) -> str:
         """Sets a new secret, given or generated, and returns it; the old one also signs during the overlap."""
-        current = self.get(account, webhook_id)
+        self.get(account, webhook_id)
         plain = token_source.token_urlsafe(32) if secret is None else secret
-        self._check(current, plain)
+        registration.check_secret(webhook_id, plain)
         if not timedelta() <= overlap <= LONGEST_OVERLAP:
             raise InvalidInputError("overlap", f"{overlap} is not within 0 and 30 days")
-        columns = {
-            "secret": self._core.keys.seal(plain),
-            "previous_secret": current.sealed_secret,
-            "previous_until": self._core.now() + overlap,
-        }
-        self._change(webhook_id, columns)
+        with self._core.database.write() as connection:
+            current = self._locked(connection, webhook_id)
+            columns = {
+                "secret": self._core.keys.seal(plain),
+                "previous_secret": current.sealed_secret,
+                "previous_until": self._core.now() + overlap,
+            }
+            store.change_webhook(connection, webhook_id, columns)
+            self._record(connection, actor, current, "webhook.rotated", overlapHours=overlap / timedelta(hours=1))
         return plain
 
-    def delete(self, account: HostId, webhook_id: str) -> None:
-        """Deletes a registration with its deliveries and their log."""
+    def delete(self, account: HostId, webhook_id: str, *, actor: Actor = LIBRARY) -> None:
+        """Deletes a registration; its log can be read until its retention ends.
+
+        What waits to be delivered expires; an attempt that is under way is logged as any other.
+        """
         self.get(account, webhook_id)
+        now, expired = self._core.now(), CHANGED_AT_ONCE
         with self._core.database.write() as connection:
-            store.delete_webhook(connection, webhook_id)
+            webhook = self._locked(connection, webhook_id)
+            store.delete_webhook(connection, webhook_id, now)
+            self._record(connection, actor, webhook, "webhook.deleted", name=webhook.name)
+        while expired == CHANGED_AT_ONCE:
+            with self._core.database.write() as connection:
+                expired = resending.expire_of(connection, webhook_id, now, CHANGED_AT_ONCE)
 
     def list(self, account: HostId) -> builtins.list[Webhook]:
         """The registrations of an account, oldest first."""
@@ -166,7 +201,7 @@ class Webhooks:
         with self._core.database.read() as connection:
             found = store.find_webhook(connection, webhook_id)
         if found is None or found.account_id != account:
-            raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
+            raise _not_found(webhook_id)
         return found
 
     def backlog(self, account: HostId, webhook_id: str) -> dict[DeliveryState, int]:
@@ -188,93 +223,81 @@ class Webhooks:
     ) -> builtins.list[Attempt]:
         """The attempts of one webhook, newest first, optionally of one result or one event only.
 
-        To page through a long log, give the last attempt of a page as `before` of the next.
+        To page through a long log, give the last attempt of a page as `before` of the next. The log of a deleted
+        webhook can be read until its retention ends.
         """
-        self.get(account, webhook_id)
         with self._core.database.read() as connection:
+            if store.account_of(connection, webhook_id) != account:
+                raise _not_found(webhook_id)
             return store.attempt_log(
                 connection, webhook_id, limit, skip=skip, succeeded=succeeded, event=event, before=before
             )
 
-    def resend(self, account: HostId, webhook_id: str, delivery_id: str) -> None:
+    def resend(self, account: HostId, webhook_id: str, delivery_id: str, *, actor: Actor = LIBRARY) -> None:
         """Makes a finished delivery due now, with a new series of attempts; raises NotFoundError if there is none."""
         self.get(account, webhook_id)
         with self._core.database.write() as connection:
+            webhook = self._locked(connection, webhook_id)
             if not resending.send_again(connection, webhook_id, delivery_id, self._core.now()):
                 raise NotFoundError("logId", "there is no finished delivery of this id")
+            self._record(connection, actor, webhook, "webhook.resent", deliveryId=delivery_id)
         self._core.signals.have_enqueued()
 
-    def recover(self, account: HostId, webhook_id: str, since: datetime) -> int:
+    def recover(self, account: HostId, webhook_id: str, since: datetime, *, actor: Actor = LIBRARY) -> int:
         """Makes every failed or expired delivery created at `since` or later due again; returns how many.
 
         It works in small transactions and may be repeated.
         """
-        if since.tzinfo is None:
-            raise InvalidInputError("since", "an instant needs a time zone")
+        checked_moment(since, "since")
         self.get(account, webhook_id)
-        total = 0
-        while True:
+        details = {"since": since.isoformat()}
+        act = Act(account_id=account, action="webhook.recovered", subject=webhook_id, details=details)
+        recovering, count = CountedAct(actor, act, "deliveries"), CHANGED_AT_ONCE
+        while count == CHANGED_AT_ONCE:
             with self._core.database.write() as connection:
-                count = resending.recover(connection, webhook_id, since, self._core.now(), RECOVERED_AT_ONCE)
-            total += count
-            if count < RECOVERED_AT_ONCE:
-                break
-        if total:
+                self._locked(connection, webhook_id)
+                count = resending.recover(connection, webhook_id, since, self._core.now(), CHANGED_AT_ONCE)
+                recovering.add(connection, count, self._core.now())
+        if recovering.total:
             self._core.signals.have_enqueued()
-        return total
+        return recovering.total
 
     async def test(
         self, account: HostId, webhook_id: str, event: str, data: Mapping[str, Any] | None = None
     ) -> Attempt:
         """Delivers a test event at once, even to a paused webhook, and returns its attempt as logged."""
         webhook = self.get(account, webhook_id)
-        self._check(replace(webhook, events=(event,)), None)
+        self._check(replace(webhook, events=(event,)))
         now = self._core.now()
-        test = Event(f"test-{uuid4()}", event, account, "test", "test", now, dict(data or {"test": True}), {})
+        test = Event(
+            f"test-{uuid4()}", event, account, "test", "test", now, checked_data(data or {"test": True}, "data"), {}
+        )
         delivery = message_id(test.id, now, webhook.id)
         body = compose(test, webhook.id, webhook.body_format)
         return await self._dispatcher().deliver(NewDelivery(delivery, webhook.id, None, event, body))
 
     def account_of(self, webhook_id: str) -> HostId:
-        """The account that owns the webhook, for operators of many accounts; raises NotFoundError."""
+        """The account that owns the webhook, or owned it while its log is kept; raises NotFoundError."""
         with self._core.database.read() as connection:
-            found = store.find_webhook(connection, webhook_id)
+            found = store.account_of(connection, webhook_id)
         if found is None:
-            raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
-        return found.account_id
+            raise _not_found(webhook_id)
+        return found
 
-    def _change(self, webhook_id: str, columns: dict[str, Any]) -> None:
-        with self._core.database.write() as connection:
-            if not store.change_webhook(connection, webhook_id, columns):
-                raise NotFoundError("webhook", f"there is no webhook {webhook_id!r}")
+    def _locked(self, connection: Connection, webhook_id: str) -> Webhook:
+        """The registration as it stays until the transaction ends; raises NotFoundError if it is gone by now."""
+        found = store.find_webhook(connection, webhook_id, lock=True)
+        if found is None:
+            raise _not_found(webhook_id)
+        return found
 
-    def _check(self, webhook: Webhook, secret: str | None) -> None:
-        known = self._core.event_names
-        for number, event in enumerate(webhook.events):
-            if event not in known:
-                raise InvalidInputError(f"events[{number}]", f"{event!r} is none of {', '.join(known)}")
-        if not webhook.events:
-            raise InvalidInputError("events", "name at least one event")
-        if not webhook.name:
-            raise InvalidInputError("name", "is empty")
-        if secret is not None:
-            _check_secret(webhook.id, secret)
-        if webhook.body_format not in ("compact", "spaced"):
-            raise InvalidInputError("bodyFormat", f"{webhook.body_format!r} is neither 'compact' nor 'spaced'")
-        try:
-            check_url(webhook.url, self._core.delivery.guard)
-            check_headers(webhook.headers, self._core.delivery.header_prefix)
-            if webhook.ca_certificates is not None:
-                trusting(webhook.ca_certificates)
-        except FieldError as error:
-            raise InvalidInputError(error.field, error.reason) from None
+    def _record(self, connection: Connection, actor: Actor, webhook: Webhook, action: Action, **details: Any) -> None:
+        act = Act(account_id=webhook.account_id, action=action, subject=webhook.id, details=details)
+        self._core.record(connection, actor, act)
+
+    def _check(self, webhook: Webhook, headers: Mapping[str, str] | None = None) -> None:
+        registration.check(webhook, headers or {}, self._core.event_names, self._core.delivery)
 
 
-def _check_secret(webhook_id: str, secret: str) -> None:
-    """Refuses a secret that is guessed, and warns of one that is weak."""
-    length = key_length(secret)
-    if length < SHORTEST_SECRET:
-        raise InvalidInputError("secret", f"has {length} bytes, at least {SHORTEST_SECRET} are needed")
-    if length < WEAK_SECRET:
-        reason = f"the secret has {length} bytes; {WEAK_SECRET} or more are advised"
-        log.warning("chainbell.weak_secret", webhook_id=webhook_id, reason=reason)
+def _not_found(webhook_id: str) -> NotFoundError:
+    return NotFoundError("webhook", f"there is no webhook {webhook_id!r}")

@@ -1,5 +1,6 @@
 """What is kept: tables, projects, events, the outbox, sealed secrets. Synchronous; callers bring the transaction."""
 
+from chainbell.storage.audit import LIBRARY, Act, Actor, AuditLine
 from chainbell.storage.database import Database, DatabaseUrlError
 from chainbell.storage.errors import ConflictError, StorageError, is_passing
 from chainbell.storage.metadata import METADATA
@@ -10,9 +11,13 @@ from chainbell.storage.secrets import KeyRing, KeyRingError, generate_key, key_f
 from chainbell.storage.webhooks import Webhook
 
 __all__ = [
+    "LIBRARY",
     "METADATA",
+    "Act",
+    "Actor",
     "AmbiguousProjectError",
     "Attempt",
+    "AuditLine",
     "Claim",
     "ConflictError",
     "Database",

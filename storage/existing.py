@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from chainbell.rules import HostId
-from chainbell.storage.tables import PersonRow, ProjectRow, TokenRow, WebhookRow, table
+from chainbell.storage.tables import PersonRow, ProjectRow, WebhookRow, table
+from chainbell.storage.tokens import TOKENS
 
-PROJECTS, WEBHOOKS, TOKENS = table(ProjectRow), table(WebhookRow), table(TokenRow)
+PROJECTS, WEBHOOKS = table(ProjectRow), table(WebhookRow)
 PEOPLE = table(PersonRow)
 
 

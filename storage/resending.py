@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
 
 from chainbell.storage.notifications import notify
 from chainbell.storage.outbox import DELIVERIES, IS_LOST, IS_PENDING, WEBHOOKS, DeliveryState
@@ -76,3 +76,29 @@ def expire_held(
         connection.execute(gone.values(state=DeliveryState.EXPIRED.value, finished_at=now, lease_until=None))
     last = (rows[-1].next_attempt_at, rows[-1].id) if len(rows) == limit else None
     return Held(Counter(row.webhook_id for row in held), last)
+
+
+def expire_of_deleted(connection: Connection, now: datetime, limit: int) -> int:
+    """Expires up to `limit` pending deliveries of deleted webhooks, except those under way; returns how many."""
+    deleted = select(WEBHOOKS.c.id).where(WEBHOOKS.c.deleted_at.is_not(None))
+    waiting = select(D.id).where(D.webhook_id.in_(deleted), IS_PENDING, _is_free(now))
+    return _expire(connection, waiting, now, limit)
+
+
+def expire_of(connection: Connection, webhook_id: str, now: datetime, limit: int) -> int:
+    """Expires up to `limit` pending deliveries of one webhook, except those under way; returns how many."""
+    waiting = select(D.id).where(D.webhook_id == webhook_id, IS_PENDING, _is_free(now))
+    return _expire(connection, waiting, now, limit)
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(D.lease_until.is_(None), D.lease_until <= now)
+
+
+def _expire(connection: Connection, query: Select[tuple[str]], now: datetime, limit: int) -> int:
+    """Expires up to `limit` of the deliveries that the query finds; returns how many."""
+    found = connection.scalars(query.limit(limit)).all()
+    if found:
+        gone = update(DELIVERIES).where(D.id.in_(found), IS_PENDING)
+        connection.execute(gone.values(state=DeliveryState.EXPIRED.value, finished_at=now, lease_until=None))
+    return len(found)

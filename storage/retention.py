@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from chainbell.rules import HostId
+from chainbell.storage.audit import AUDIT
 from chainbell.storage.fanout_tables import AudienceRow, FanoutRow
 from chainbell.storage.tables import (
     AttemptRow,
@@ -35,14 +36,14 @@ from chainbell.storage.tables import (
     PersonRow,
     ProjectRow,
     TaskRow,
-    TokenRow,
     WebhookRow,
     table,
 )
+from chainbell.storage.tokens import TOKENS
 
 EVENTS, ATTEMPTS, DELIVERIES = table(EventRow), table(AttemptRow), table(DeliveryRow)
 FEVER_POINTS, CHANGES, PROJECTS = table(FeverPointRow), table(ChangeRow), table(ProjectRow)
-PEOPLE, TASKS, TOKENS = table(PersonRow), table(TaskRow), table(TokenRow)
+PEOPLE, TASKS = table(PersonRow), table(TaskRow)
 WEBHOOKS, BASELINES = table(WebhookRow), table(BaselineRow)
 AUDIENCES, FANOUTS = table(AudienceRow), table(FanoutRow)
 P = FEVER_POINTS.c
@@ -60,10 +61,12 @@ class Portion(NamedTuple):
 _OLD: dict[str, tuple[Table, ColumnElement[datetime], ColumnElement[bool]]] = {
     "attempts": (ATTEMPTS, ATTEMPTS.c.started_at, true()),
     "deliveries": (DELIVERIES, DELIVERIES.c.finished_at, DELIVERIES.c.finished_at.is_not(None)),
+    "audit": (AUDIT, AUDIT.c.at, true()),
     "events": (EVENTS, EVENTS.c.occurred_at, not_(exists().where(FANOUTS.c.event_id == EVENTS.c.id))),
 }
 KINDS = tuple(_OLD)
-"""What goes by its age alone: attempts, finished deliveries with their attempts, events whose fan-outs are done."""
+"""What goes by its age alone: attempts, finished deliveries with their attempts, the audit trail, events
+whose fan-outs are done."""
 
 
 def expire(connection: Connection, kind: str, before: datetime, after: datetime | None, limit: int) -> Portion:

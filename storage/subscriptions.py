@@ -32,7 +32,7 @@ _ACCOUNT = bindparam("account", type_=S.account_id.type)
 _SUBSCRIBERS = (
     select(S.event, S.webhook_id, WEBHOOKS.c.body_format)
     .join(WEBHOOKS, WEBHOOKS.c.id == S.webhook_id)
-    .where(S.account_id == _ACCOUNT)
+    .where(S.account_id == _ACCOUNT, WEBHOOKS.c.deleted_at.is_(None))
     .order_by(S.event, S.webhook_id)
     .limit(bindparam("most"))
 )

@@ -193,9 +193,10 @@ class EventRow(Kept, table=True):
 
 
 class WebhookRow(Kept, table=True):
-    """A registration; its counters change together with the attempts that they count. Both secrets are sealed, and
-    `previous_secret` signs as well until `previous_until`. `failing_since` is the first failure after the last success,
-    `deactivation` says why chainbell itself switched it off, `ca_certificates` (PEM) replace the public ones."""
+    """A registration; its counters change together with the attempts that they count. Secrets and header values are
+    sealed, except in `headers`, from before. `previous_secret` signs until `previous_until`, `failing_since` is the
+    first failure after the last success, `deactivation` says why chainbell switched it off, `ca_certificates` (PEM)
+    replace the public ones. A deleted one stays, inactive, for its log."""
 
     id: str = Field(primary_key=True, max_length=64)
     account_id: HostId = Field(sa_type=HostIdType, index=True)
@@ -217,18 +218,8 @@ class WebhookRow(Kept, table=True):
     failing_since: datetime | None = Field(sa_type=Instant)
     deactivation: str | None = Field(sa_type=Text)
     ca_certificates: str | None = Field(sa_type=Text)
-
-
-class TokenRow(Kept, table=True):
-    """A bearer token of the management API, as its SHA-256; without scopes it is one from before they were kept."""
-
-    hash: str = Field(primary_key=True, max_length=64)
-    account_id: HostId = Field(sa_type=HostIdType, index=True)
-    name: str
-    created_at: datetime = Field(sa_type=Instant)
-    scopes: list[str] | None = Field(sa_type=JSON)
-    expires_at: datetime | None = Field(sa_type=Instant)
-    last_used_at: datetime | None = Field(sa_type=Instant)
+    sealed_headers: dict[str, str] | None = Field(sa_type=JSON)
+    deleted_at: datetime | None = Field(sa_type=Instant)
 
 
 FILL_PERCENT = 60

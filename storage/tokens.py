@@ -2,15 +2,32 @@
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import JSON, Connection, bindparam, delete, insert, select, update
+from sqlmodel import Field
 
 from chainbell.rules import HostId
-from chainbell.storage.tables import TokenRow, table
+from chainbell.storage.metadata import Kept
+from chainbell.storage.tables import table
+from chainbell.storage.types import HostIdType, Instant
+
+
+class TokenRow(Kept, table=True):
+    """A bearer token of the management API, as its SHA-256; without scopes it is one from before they were kept."""
+
+    hash: str = Field(primary_key=True, max_length=64)
+    account_id: HostId = Field(sa_type=HostIdType, index=True)
+    name: str
+    created_at: datetime = Field(sa_type=Instant)
+    scopes: list[str] | None = Field(sa_type=JSON)
+    expires_at: datetime | None = Field(sa_type=Instant)
+    last_used_at: datetime | None = Field(sa_type=Instant)
+
 
 TOKENS = table(TokenRow)
 EVERYTHING = ("admin",)
@@ -65,10 +82,10 @@ def mark_used(connection: Connection, token: str, at: datetime) -> None:
     connection.execute(update(TOKENS).where(TOKENS.c.hash == token_hash(token)).values(last_used_at=at))
 
 
-def revoke_tokens(connection: Connection, account_id: HostId, name: str | None = None) -> int:
-    """Deletes an account's tokens, or those of one name; returns how many there were."""
-    query = delete(TOKENS).where(TOKENS.c.account_id == account_id)
-    return connection.execute(query if name is None else query.where(TOKENS.c.name == name)).rowcount
+def revoke_tokens(connection: Connection, account_id: HostId, name: str | None = None) -> dict[str, int]:
+    """Deletes an account's tokens, or those of one name; returns how many there were of each name."""
+    query = delete(TOKENS).where(TOKENS.c.account_id == account_id).returning(TOKENS.c.name)
+    return Counter(connection.scalars(query if name is None else query.where(TOKENS.c.name == name)))
 
 
 def _token(row: Sequence[Any]) -> Token:

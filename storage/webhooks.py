@@ -5,23 +5,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, null, or_, select, tuple_, update
 
 from chainbell.rules import HostId
 from chainbell.storage.lists import among
 from chainbell.storage.outbox import Attempt
 from chainbell.storage.subscriptions import subscribe
-from chainbell.storage.tables import AttemptRow, WebhookRow, table
+from chainbell.storage.tables import AttemptRow, DeliveryRow, WebhookRow, table
 
-WEBHOOKS, ATTEMPTS = table(WebhookRow), table(AttemptRow)
-_ALL = select(WEBHOOKS).order_by(WEBHOOKS.c.created_at, WEBHOOKS.c.id)
-_OF_THESE = select(WEBHOOKS).where(among(WEBHOOKS.c.id, "ids"))
+WEBHOOKS, ATTEMPTS, DELIVERIES = table(WebhookRow), table(AttemptRow), table(DeliveryRow)
+MASK = "•" * 8
+"""What is shown in place of a header's value. It is no value itself, since values are ASCII."""
+_IS_THERE = WEBHOOKS.c.deleted_at.is_(None)
+_ALL = select(WEBHOOKS).where(_IS_THERE).order_by(WEBHOOKS.c.created_at, WEBHOOKS.c.id)
+_OF_THESE = select(WEBHOOKS).where(among(WEBHOOKS.c.id, "ids"), _IS_THERE)
 _OF_ACCOUNT = _ALL.where(WEBHOOKS.c.account_id == bindparam("account"))
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A registration as kept; sealed secrets open with the key ring, and the counters count attempts."""
+    """A registration as kept; sealed secrets open with the key ring, and the counters count attempts.
+
+    The values of its headers are sealed too, except `open_headers`, from before they were.
+    """
 
     id: str
     account_id: HostId
@@ -30,7 +36,7 @@ class Webhook:
     events: tuple[str, ...]
     sealed_secret: str = field(repr=False)
     created_at: datetime
-    headers: dict[str, str] = field(default_factory=dict)
+    sealed_headers: dict[str, str] = field(default_factory=dict, repr=False)
     body_format: str = "compact"
     is_active: bool = True
     last_triggered: datetime | None = None
@@ -43,6 +49,12 @@ class Webhook:
     failing_since: datetime | None = None
     deactivation: str | None = None
     ca_certificates: str | None = None
+    open_headers: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The names of the custom headers, each with the mask in place of its value."""
+        return dict.fromkeys((*self.open_headers, *self.sealed_headers), MASK)
 
 
 def add_webhook(connection: Connection, webhook: Webhook) -> None:
@@ -55,7 +67,8 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
             url=webhook.url,
             events=list(webhook.events),
             secret=webhook.sealed_secret,
-            headers=webhook.headers,
+            headers={},
+            sealed_headers=webhook.sealed_headers,
             body_format=webhook.body_format,
             is_active=webhook.is_active,
             created_at=webhook.created_at,
@@ -72,6 +85,8 @@ def add_webhook(connection: Connection, webhook: Webhook) -> None:
 
 def change_webhook(connection: Connection, webhook_id: str, changes: dict[str, Any]) -> bool:
     """Writes these columns of a registration; False if there is none with this id."""
+    if "events" in changes:
+        changes = {**changes, "events": list(changes["events"])}
     changed = update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(changes).returning(WEBHOOKS.c.account_id)
     account: HostId | None = connection.scalar(changed)
     if account is not None and "events" in changes:
@@ -79,15 +94,29 @@ def change_webhook(connection: Connection, webhook_id: str, changes: dict[str, A
     return account is not None
 
 
-def change_sealed(connection: Connection, webhook: Webhook, columns: dict[str, str]) -> int:
-    """Writes secrets that were sealed anew, unless the webhook has other secrets by now; how many rows changed."""
-    same = (WEBHOOKS.c.id == webhook.id) & (WEBHOOKS.c.secret == webhook.sealed_secret)
-    return connection.execute(update(WEBHOOKS).where(same).values(columns)).rowcount
+def delete_webhook(connection: Connection, webhook_id: str, now: datetime) -> None:
+    """Marks a registration as deleted: nothing finds it any more but its log, and its secrets are gone.
+
+    Its deliveries stay for the log, until `purge` finds none left.
+    """
+    gone = {"deleted_at": now, "is_active": False, "secret": "", "headers": {}, "sealed_headers": {}}
+    gone |= {"previous_secret": None, "previous_until": None, "ca_certificates": None}
+    changed = update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(gone).returning(WEBHOOKS.c.account_id)
+    account: HostId | None = connection.scalar(changed)
+    if account is not None:
+        subscribe(connection, account, webhook_id, ())
 
 
-def delete_webhook(connection: Connection, webhook_id: str) -> bool:
-    """Deletes a registration with its deliveries and their attempts; False if there is none with this id."""
-    return connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).rowcount == 1
+def purge(connection: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` registrations that were deleted earlier than `before` and have no log left; how many."""
+    has_log = exists().where(ATTEMPTS.c.webhook_id == WEBHOOKS.c.id)
+    has_deliveries = exists().where(DELIVERIES.c.webhook_id == WEBHOOKS.c.id)
+    ids = connection.scalars(
+        select(WEBHOOKS.c.id).where(WEBHOOKS.c.deleted_at < before, ~has_log, ~has_deliveries).limit(limit)
+    ).all()
+    if ids:
+        connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id.in_(ids)))
+    return len(ids)
 
 
 def webhooks(connection: Connection, account_id: HostId | None = None) -> list[Webhook]:
@@ -99,13 +128,32 @@ def webhooks(connection: Connection, account_id: HostId | None = None) -> list[W
 
 def sealed_secrets(connection: Connection, most: int) -> list[str]:
     """Up to so many of the sealed secrets that are kept."""
-    return list(connection.scalars(select(WEBHOOKS.c.secret).limit(most)))
+    return list(connection.scalars(select(WEBHOOKS.c.secret).where(_IS_THERE).limit(most)))
 
 
-def find_webhook(connection: Connection, webhook_id: str) -> Webhook | None:
-    """The registration with this id, of any account; None if there is none."""
-    row = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).first()
+def with_open_headers(connection: Connection, limit: int) -> list[Webhook]:
+    """Up to so many of the registrations whose header values are not sealed; locks them."""
+    query = select(WEBHOOKS).where(WEBHOOKS.c.sealed_headers.is_(null())).limit(limit).with_for_update()
+    return [_webhook(row) for row in connection.execute(query)]
+
+
+def has_open_headers(connection: Connection) -> bool:
+    """Whether the header values of some registration are not sealed."""
+    query = select(WEBHOOKS.c.id).where(WEBHOOKS.c.sealed_headers.is_(null())).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def find_webhook(connection: Connection, webhook_id: str, *, lock: bool = False) -> Webhook | None:
+    """The registration with this id, of any account; None if there is none. It stays as it is where it is locked."""
+    query = select(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id, _IS_THERE)
+    row = connection.execute(query.with_for_update() if lock else query).first()
     return None if row is None else _webhook(row)
+
+
+def account_of(connection: Connection, webhook_id: str) -> HostId | None:
+    """Whose registration this is or, until its log is gone, was; None if there is none with this id."""
+    found: HostId | None = connection.scalar(select(WEBHOOKS.c.account_id).where(WEBHOOKS.c.id == webhook_id))
+    return found
 
 
 def find_webhooks(connection: Connection, ids: Collection[str]) -> dict[str, Webhook]:
@@ -152,7 +200,7 @@ def _webhook(row: Any) -> Webhook:
         events=tuple(row.events),
         sealed_secret=row.secret,
         created_at=row.created_at,
-        headers=row.headers,
+        sealed_headers=row.sealed_headers or {},
         body_format=row.body_format,
         is_active=row.is_active,
         last_triggered=row.last_triggered,
@@ -165,4 +213,5 @@ def _webhook(row: Any) -> Webhook:
         failing_since=row.failing_since,
         deactivation=row.deactivation,
         ca_certificates=row.ca_certificates,
+        open_headers=row.headers if row.sealed_headers is None else {},
     )

@@ -16,17 +16,17 @@ from sqlalchemy.orm import Session
 from chainbell.engine.changes.unit_of_work import Applied, UnitOfWork
 from chainbell.engine.changes.works import Reads, within
 from chainbell.engine.core import Core
-from chainbell.engine.documents.change import Change, Plan, dated, read_change
+from chainbell.engine.documents.change import Change, Plan, dated, is_for_all, read_change
 from chainbell.engine.documents.change_types import ChangeFields
 from chainbell.engine.documents.fields import invalid
 from chainbell.engine.documents.plan import PlanDocument, read_plan
-from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInputError
+from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInputError, StorageError
 from chainbell.engine.hosts.sessions import joined_connection, wait_for_commit
 from chainbell.engine.hosts.watching import watch
 from chainbell.engine.logs import log
 from chainbell.engine.planner import Planner
-from chainbell.rules import Event
-from chainbell.storage import VersionConflictError
+from chainbell.rules import Event, HostId
+from chainbell.storage import VersionConflictError, projects
 
 ATTEMPTS_ON_CONFLICT = 8
 ATTEMPTS_AHEAD = 6
@@ -51,8 +51,15 @@ class Outcome:
 
 
 Document = dict[str, Any]
+Read = tuple[Change | None, InvalidInputError | None]
+"""A change that was read, or why it cannot be."""
 GivenChange = Change | ChangeFields | Document
 """A change as a host passes it: already checked, typed, or as parsed from JSON."""
+
+
+def not_written(project_id: HostId, error: StorageError) -> EvaluationError:
+    """What is told of a project that was evaluated and that the database does not take."""
+    return EvaluationError(project_id, f"it cannot be written: {error}")
 
 
 class Changes:
@@ -84,13 +91,61 @@ class Changes:
         def work(unit: UnitOfWork) -> list[Applied]:
             return [one for change in parsed for one in unit.apply(change)]
 
-        unit, applied = self._retrying_ahead(work) if has_plan else self._retrying(work)
-        self._after_commit(unit, applied)
+        try:
+            _, applied = self._retrying_ahead(work) if has_plan else self._retrying(work)
+        except StorageError as error:
+            if error.is_passing or len(parsed) != 1 or not is_for_all(parsed[0]):
+                raise
+            return [event for one in self._tick_alone(parsed[0]) for event in one.events]
+        self._after_commit(applied)
         return [event for one in applied for event in one.events]
 
     def apply_each(self, changes: Iterable[GivenChange]) -> list[Outcome]:
-        """Applies several changes in one transaction, each by itself: a refused one does not affect the others."""
-        read = [self._read_or_refuse(change) for change in changes]
+        """Applies several changes in one transaction, each by itself: a refused one does not affect the others.
+
+        Where one cannot be written, the others are written in smaller transactions.
+        """
+        return self._each([self._read_or_refuse(change) for change in changes])
+
+    def _each(self, read: list[Read]) -> list[Outcome]:
+        try:
+            return self._each_together(read)
+        except StorageError as error:
+            if error.is_passing:
+                raise
+            half = len(read) // 2
+            return [*self._each(read[:half]), *self._each(read[half:])] if half else [self._alone(read[0][0], error)]
+
+    def _alone(self, change: Change | None, error: StorageError) -> Outcome:
+        """The outcome of a change that cannot be written, by itself neither."""
+        if change is not None and is_for_all(change):
+            return Outcome(tuple(event for one in self._tick_alone(change) for event in one.events))
+        project_id = change.plan.project.id if isinstance(change, Plan) else getattr(change, "project_id", 0)
+        refused = not_written(project_id, error)
+        self._tell_of_refused(Applied((), refused=refused, project_id=project_id))
+        return Outcome((), refused)
+
+    def _tick_alone(self, change: Change) -> list[Applied]:
+        """A tick for all, each project in a transaction of its own: one that cannot be written holds up nobody."""
+        with self._core.database.read() as connection:
+            ids = {key: projects.id_of(connection, key) for key in projects.active_keys(connection, change.account_id)}
+        done = []
+        for key, project_id in ids.items():
+            try:
+                _, applied = self._retrying(partial(UnitOfWork.tick, key=key, change=change))
+            except LookupError:  # erased meanwhile
+                continue
+            except (InvalidInputError, EvaluationError) as error:
+                applied = Applied((), refused=error, project_id=project_id)
+            except StorageError as error:
+                if error.is_passing:
+                    raise
+                applied = Applied((), refused=not_written(project_id, error), project_id=project_id)
+            self._after_commit([applied])
+            done.append(applied)
+        return done
+
+    def _each_together(self, read: list[Read]) -> list[Outcome]:
         has_plan = any(isinstance(change, Plan) for change, _ in read)
 
         def work(unit: UnitOfWork) -> list[tuple[list[Applied], InvalidInputError | EvaluationError | None]]:
@@ -104,8 +159,8 @@ class Changes:
                     found.append(([], refused))
             return found
 
-        unit, found = self._retrying_ahead(work) if has_plan else self._retrying(work)
-        self._after_commit(unit, [one for applied, _ in found for one in applied])
+        _, found = self._retrying_ahead(work) if has_plan else self._retrying(work)
+        self._after_commit([one for applied, _ in found for one in applied])
         return [Outcome(tuple(event for one in applied for event in one.events), error) for applied, error in found]
 
     def preview(self, change: GivenChange) -> list[Event]:
@@ -125,7 +180,7 @@ class Changes:
         """A checked change with its instant."""
         return dated(read_change(change), self._core.now())
 
-    def _read_or_refuse(self, change: GivenChange) -> tuple[Change | None, InvalidInputError | None]:
+    def _read_or_refuse(self, change: GivenChange) -> Read:
         try:
             return self._read(change), None
         except InvalidInputError as error:
@@ -146,7 +201,7 @@ class Changes:
 
     def _announce_joined(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:
         unit.committed()
-        self._after_commit(unit, applied)
+        self._after_commit(applied)
 
     def _retrying(self, work: Work[T]) -> tuple[UnitOfWork, T]:
         """The work done and committed in one transaction, under the locks of its projects."""
@@ -193,13 +248,16 @@ class Changes:
                 sleep(uniform(0, PAUSE_ON_CONFLICT * 2**number))  # noqa: S311  so that two writers part
         raise ConflictError(f"other writers kept changing the project; nothing was kept ({conflict})")
 
-    def _after_commit(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:
+    def _tell_of_refused(self, one: Applied) -> None:
+        if one.refused is not None:
+            refused = {"field": one.refused.field, "reason": one.refused.reason}
+            log.error("chainbell.evaluation_refused", project_id=one.project_id, **refused)
+            self._core.metrics.refused.inc()
+
+    def _after_commit(self, applied: Iterable[Applied]) -> None:
         fired: list[Event] = []
         for one in applied:
-            if one.refused is not None:
-                refused = {"field": one.refused.field, "reason": one.refused.reason}
-                log.error("chainbell.evaluation_refused", project_id=one.project_id, **refused)
-                self._core.metrics.refused.inc()
+            self._tell_of_refused(one)
             if not one.is_replay:
                 fired += one.events
         self._core.announce(fired)

@@ -14,7 +14,7 @@ from chainbell.delivery.fanning_out import delivery_to
 from chainbell.engine.changes.revising import revise
 from chainbell.engine.changes.sameness import body_of, digest_of, is_same_plan, refuse_other
 from chainbell.engine.changes.works import KeptChange, Reads, Work, Works
-from chainbell.engine.documents.change import Change, ClockTick, Plan
+from chainbell.engine.documents.change import Change, ClockTick, Plan, is_for_all
 from chainbell.engine.errors import EvaluationError, InvalidInputError
 from chainbell.engine.planner import Planner
 from chainbell.rules import CalendarRangeError, Event, HostId, Project, ProjectStatus, Rule, evaluate
@@ -94,7 +94,7 @@ class UnitOfWork:
             raise InvalidInputError(
                 "at", f"{change.at.isoformat()} lies more than a day ahead of the clock, {self._now.isoformat()}"
             )
-        if not (isinstance(change, ClockTick) and change.project_id is None):
+        if not is_for_all(change):
             return [self._apply_to(self._works.target(change), change)]
         applied = []
         for found in self._works.active(change.account_id):
@@ -111,6 +111,10 @@ class UnitOfWork:
     def reevaluate(self, key: int, at: datetime) -> Applied:
         """Re-evaluates one project; stores its state and events, but no change."""
         return self._apply_to(self._works.known(key), ClockTick(kind="clock", at=at), keep_change=False)
+
+    def tick(self, key: int, change: Change) -> Applied:
+        """Applies a clock tick that is meant for all to one of the projects."""
+        return self._apply_to(self._works.known(key), change)
 
     def lock(self, changes: Iterable[Change]) -> None:
         """Locks the projects of a batch in a fixed order, so that two batches cannot deadlock."""

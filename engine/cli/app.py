@@ -27,6 +27,7 @@ COMMANDS = {
     "webhooks": ("webhooks", "Webhook registrations."),
     "token": ("serving", "Bearer tokens of the management API."),
     "keys": ("keys", "The keys that seal webhook secrets."),
+    "audit": ("audit", "Shows who did what to webhooks, tokens, keys and accounts, newest first."),
     "db": ("maintenance", "The database: its revision, what is kept of it, who is erased from it."),
     "simulate": ("simulate", "Runs a scenario; exits 1 where an expectation fails or a delivery does not arrive."),
 }

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import typer
 
 from chainbell.engine.cli.app import COMMANDS, app
-from chainbell.engine.cli.opening import open_engine
+from chainbell.engine.cli.opening import open_engine, who
 from chainbell.engine.cli.printing import count, say
 from chainbell.storage import generate_key
 from chainbell.storage.secrets import with_new_key
@@ -22,7 +22,7 @@ def new() -> None:
 
 @keys_app.command()
 def rotate(context: typer.Context) -> None:
-    """Seals all secrets with the newest key: a new one of the key file, or the first of CHAINBELL_KEYS.
+    """Seals secrets and header values with the newest key: a new one of the key file, or the first of CHAINBELL_KEYS.
 
     The old keys stay in the key file, for backups. Processes that run already do not know the new key of a file: stop
     them before, and start them after.
@@ -30,4 +30,4 @@ def rotate(context: typer.Context) -> None:
     with open_engine(context) as engine:  # keys that open nothing are refused before anything changes
         file = engine.core.key_file
     with nullcontext() if file is None else with_new_key(file), open_engine(context) as engine:
-        say(f"{count(engine.portfolio.seal_again(), 'webhook')} sealed with the newest key")
+        say(f"{count(engine.portfolio.seal_again(actor=who()), 'webhook')} sealed with the newest key")

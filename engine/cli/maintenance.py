@@ -22,6 +22,7 @@ from chainbell.engine.cli.opening import (
     open_engine,
     project_id,
     typed_id,
+    who,
 )
 from chainbell.engine.cli.printing import count, event_line, print_json, say, warn
 from chainbell.engine.portfolio.batch import ChunkReport
@@ -46,7 +47,7 @@ def upgrade(context: typer.Context) -> None:
 
 
 AccountArgument = Annotated[str, typer.Argument(help="The id of the account.")]
-Days = Annotated[int | None, typer.Option(min=1, help="Days to keep; the default is that of `Retention`.")]
+Days = Annotated[int | None, typer.Option(min=1, max=73_000, help="Days to keep; the default is that of `Retention`.")]
 
 
 @db_app.command()
@@ -56,9 +57,11 @@ def retain(
     attempts: Days = None,
     deliveries: Days = None,
     fever_points: Days = None,
+    audit: Days = None,
 ) -> None:
-    """Deletes old events, attempts, finished deliveries and fever points, in small transactions."""
-    given = {"events": events, "attempts": attempts, "deliveries": deliveries, "fever_points": fever_points}
+    """Deletes old events, attempts, finished deliveries, fever points and audit lines, in small transactions."""
+    given = {"events": events, "attempts": attempts, "deliveries": deliveries}
+    given |= {"fever_points": fever_points, "audit": audit}
     limits = replace(Retention(), **{kind: timedelta(days=days) for kind, days in given.items() if days is not None})
     with open_engine(context) as engine:
         say(f"{count(engine.portfolio.retain(limits), 'row')} deleted")
@@ -68,7 +71,7 @@ def retain(
 def erase_account(context: typer.Context, account: AccountArgument) -> None:
     """Deletes everything that an account has."""
     with open_engine(context) as engine:
-        gone = engine.portfolio.erase_account(account_id(engine, account))
+        gone = engine.portfolio.erase_account(account_id(engine, account), actor=who())
         say(f"{count(gone, 'row')} deleted: projects, webhooks, people and tokens, and all that belonged to them")
 
 
@@ -83,7 +86,7 @@ def erase_person(
         whose, candidates = account_id(engine, account), typed_id(person)
         known = chosen("person", person, engine.portfolio.existing_people(candidates, whose))
         meant = candidates if known is None else [known]  # who is named in events alone is in no table of people
-        say(f"{count(sum(engine.portfolio.erase_person(whose, one) for one in meant), 'row')} named them")
+        say(f"{count(sum(engine.portfolio.erase_person(whose, one, actor=who()) for one in meant), 'row')} named them")
 
 
 @app.command()
@@ -97,7 +100,7 @@ def reevaluate(
     workers: Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")] = 1,
     dask: Annotated[str | None, typer.Option(help="The address of a Dask scheduler (PostgreSQL only).")] = None,
     patience: Annotated[
-        float, typer.Option(min=0, help="Minutes to wait for a database that is away, full or locked.")
+        float, typer.Option(min=0, max=100_000, help="Minutes to wait for a database that is away, full or locked.")
     ] = 15.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would fire; write nothing.")] = False,
     as_json: AsJson = False,

@@ -1,5 +1,6 @@
 """Opens the engine for a command, and reads the ids and dates that people type."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from chainbell.engine.cli.printing import plain
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import FieldError, HostId
-from chainbell.storage import Database
+from chainbell.storage import Actor, Database
 
 MOMENT = "an instant such as 2025-02-20T09:00Z, or a date, meaning the opening of that day in the project's time zone"
 """The help of every option that takes an instant or a date."""
@@ -60,6 +61,16 @@ def open_engine(
         with Engine("sqlite://", delivery=delivery) as rehearsal:
             creates(rehearsal)
     return Engine(settings.database, delivery=delivery)
+
+
+def who() -> Actor:
+    """The user of the operating system, for the audit trail."""
+    try:
+        import pwd
+
+        return Actor(pwd.getpwuid(os.getuid()).pw_name, "cli")
+    except (ImportError, KeyError):  # not Unix, or a user without a name
+        return Actor(os.environ.get("USERNAME") or f"user {getattr(os, 'getuid', int)()}", "cli")
 
 
 def nothing_to_refuse(_: Engine) -> None:

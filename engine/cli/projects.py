@@ -1,9 +1,11 @@
 """`apply`, `project status|baselines`, `events list|show`."""
 
 import sys
+from collections.abc import Iterator
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -15,11 +17,13 @@ from chainbell.engine.cli.printing import console, event_line, json_text, marked
 from chainbell.engine.documents.change import Change, read_change
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import EvaluationError, InvalidInputError
-from chainbell.engine.importers import read_json
+from chainbell.engine.importers import read_file, read_json
 from chainbell.engine.reading.reasons import reason
 from chainbell.rules import Event
 from chainbell.rules.payload import wire, wire_instant
 
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes of a change, as of a request over HTTP."""
 TRAIL = 35
 """How many points of the trail are shown, the newest."""
 
@@ -40,12 +44,12 @@ def apply(
     `{"line": n, "events": [...]}`, is printed. The first refused line ends the command.
     """
     if file != "-":
-        changes = [_read_line(number, line) for number, line in _read_lines(Path(file))]
+        changes = [_read_line(number, line) for number, line in _lines_of(BytesIO(read_file(Path(file))))]
         with open_engine(context, creates=lambda engine: engine.apply_all(changes)) as engine:
             for event in engine.apply_all(changes):
                 print_json(event_line(event))
         return
-    lines = ((number, raw) for number, raw in enumerate(sys.stdin.buffer, 1) if raw.strip())
+    lines = _lines_of(sys.stdin.buffer)
     first = next(lines, None)
     if first is None:
         return
@@ -66,12 +70,13 @@ def _apply_line(engine: Engine, number: int, raw: bytes) -> list[Event]:
         raise InvalidInputError(f"line {number}", str(error)) from error
 
 
-def _read_lines(path: Path) -> list[tuple[int, bytes]]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(path.name, error.strerror or "cannot be read") from None
-    return [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
+def _lines_of(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty, with their numbers, none of them read beyond `LONGEST_LINE`."""
+    for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE + 1), b""), 1):
+        if len(line) > LONGEST_LINE:
+            raise InvalidInputError(f"line {number}", f"is longer than {LONGEST_LINE} bytes")
+        if line.strip():
+            yield number, line
 
 
 def _read_line(number: int, line: bytes) -> Change:

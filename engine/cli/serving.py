@@ -13,7 +13,7 @@ from aiohttp import web
 
 from chainbell.engine.cli.app import COMMANDS, AsJson, app
 from chainbell.engine.cli.delivering import SWITCH_SECONDS
-from chainbell.engine.cli.opening import account_id, nothing_to_refuse, open_engine
+from chainbell.engine.cli.opening import account_id, nothing_to_refuse, open_engine, who
 from chainbell.engine.cli.printing import count, print_json, say
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
@@ -96,7 +96,11 @@ def create(
     def created(engine: Engine) -> str:
         until = None if days is None else engine.now() + timedelta(days=days)
         return engine.tokens.add(
-            account_id(engine, account), name, scopes=cast("list[Scope]", scope or ["admin"]), expires_at=until
+            account_id(engine, account),
+            name,
+            scopes=cast("list[Scope]", scope or ["admin"]),
+            expires_at=until,
+            actor=who(),
         )
 
     with open_engine(context, creates=created) as engine:
@@ -130,4 +134,4 @@ def revoke(
 ) -> None:
     """Takes tokens back."""
     with open_engine(context) as engine:
-        say(f"{count(engine.tokens.revoke(account_id(engine, account), name), 'token')} revoked")
+        say(f"{count(engine.tokens.revoke(account_id(engine, account), name, actor=who()), 'token')} revoked")

@@ -1,4 +1,4 @@
-"""`webhooks add|list|pause|resume|test|logs|resend|recover|rotate`."""
+"""`webhooks add|list|pause|resume|delete|test|logs|resend|recover|rotate`."""
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from chainbell.engine.account import AccountWebhooks
 from chainbell.engine.cli.app import COMMANDS, AsJson, app
-from chainbell.engine.cli.opening import account_id, moment, open_engine
+from chainbell.engine.cli.opening import account_id, moment, open_engine, who
 from chainbell.engine.cli.printing import count, print_json, say
 from chainbell.engine.documents.webhook import log_entry, log_key, webhook_in_list
 from chainbell.engine.engine import Engine
@@ -19,6 +20,11 @@ from chainbell.storage import Attempt, Webhook
 webhooks_app = typer.Typer(no_args_is_help=True, help=COMMANDS["webhooks"][1])
 app.add_typer(webhooks_app, name="webhooks")
 WebhookArgument = Annotated[str, typer.Argument(help="The id of the webhook, as `webhooks list` shows it.")]
+
+
+def _of(engine: Engine, webhook_id: str) -> AccountWebhooks:
+    """The webhooks of the account that has this one, as the user who types sees them; raises NotFoundError."""
+    return engine.for_account(engine.webhooks.account_of(webhook_id), actor=who()).webhooks
 
 
 @webhooks_app.command("add")
@@ -61,6 +67,7 @@ def add(
             headers=headers,
             body_format=body_format,
             ca_certificates=None if ca is None else ca.read_text(encoding="utf-8", errors="replace"),
+            actor=who(),
         )
 
     with open_engine(context, creates=registered) as engine:
@@ -98,9 +105,9 @@ def logs(
     limit: Annotated[int, typer.Option(min=1, help="How many attempts to show, the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Lists the attempts of one webhook, newest first."""
+    """Lists the attempts of one webhook, newest first; of a deleted one too, while its log is kept."""
     with open_engine(context) as engine:
-        attempts = engine.webhooks.log(engine.webhooks.account_of(webhook_id), webhook_id, limit)
+        attempts = _of(engine, webhook_id).log(webhook_id, limit)
     for attempt in attempts:
         line = log_entry(attempt)
         if as_json:
@@ -114,7 +121,7 @@ def logs(
 def pause(context: typer.Context, webhook_id: WebhookArgument) -> None:
     """Holds its deliveries."""
     with open_engine(context) as engine:
-        engine.webhooks.pause(engine.webhooks.account_of(webhook_id), webhook_id)
+        _of(engine, webhook_id).pause(webhook_id)
     say(f"{webhook_id} is paused: its deliveries are held")
 
 
@@ -122,8 +129,16 @@ def pause(context: typer.Context, webhook_id: WebhookArgument) -> None:
 def resume(context: typer.Context, webhook_id: WebhookArgument) -> None:
     """Releases what was held."""
     with open_engine(context) as engine:
-        engine.webhooks.resume(engine.webhooks.account_of(webhook_id), webhook_id)
+        _of(engine, webhook_id).resume(webhook_id)
     say(f"{webhook_id} is active")
+
+
+@webhooks_app.command("delete")
+def delete(context: typer.Context, webhook_id: WebhookArgument) -> None:
+    """Deletes a registration; its log can be read until its retention ends."""
+    with open_engine(context) as engine:
+        _of(engine, webhook_id).delete(webhook_id)
+    say(f"{webhook_id} is deleted; `webhooks logs` shows its log for as long as that is kept")
 
 
 @webhooks_app.command("test")
@@ -135,7 +150,7 @@ def send_test(
 ) -> None:
     """Delivers a test event at once and explains what came of it; exits 1 where it did not arrive."""
     with open_engine(context) as engine:
-        attempt = asyncio.run(engine.webhooks.test(engine.webhooks.account_of(webhook_id), webhook_id, event))
+        attempt = asyncio.run(_of(engine, webhook_id).test(webhook_id, event))
     entry = log_entry(attempt)
     if as_json:
         print_json(wire(entry))
@@ -182,7 +197,7 @@ def resend(
     if delivery is None:
         raise InvalidInputError("log", f"{log_id!r} is no id of a log entry")
     with open_engine(context) as engine:
-        engine.webhooks.resend(engine.webhooks.account_of(webhook_id), webhook_id, delivery)
+        _of(engine, webhook_id).resend(webhook_id, delivery)
     say(f"{delivery} is due again")
 
 
@@ -196,7 +211,7 @@ def recover(
     given = moment(since, "since") or datetime.now(UTC)
     at = given if isinstance(given, datetime) else datetime.combine(given, time(), UTC)
     with open_engine(context) as engine:
-        made_due = engine.webhooks.recover(engine.webhooks.account_of(webhook_id), webhook_id, at)
+        made_due = _of(engine, webhook_id).recover(webhook_id, at)
     say(f"{count(made_due, 'delivery')} due again")
 
 
@@ -211,6 +226,6 @@ def rotate(
 ) -> None:
     """A new secret that signs at once."""
     with open_engine(context) as engine:
-        account, overlap = engine.webhooks.account_of(webhook_id), timedelta(hours=overlap_hours)
-        plain = engine.webhooks.rotate(account, webhook_id, secret=secret, overlap=overlap)
+        overlap = timedelta(hours=overlap_hours)
+        plain = _of(engine, webhook_id).rotate(webhook_id, secret=secret, overlap=overlap)
     say(f"the old secret signs for {overlap_hours:g} hours more" + ("" if secret else f"; new secret: {plain}"))

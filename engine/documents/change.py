@@ -84,6 +84,11 @@ def dated(change: Change, now: datetime) -> Change:
     return filled
 
 
+def is_for_all(change: Change) -> bool:
+    """Whether it is a clock tick for every Active project."""
+    return isinstance(change, ClockTick) and change.project_id is None
+
+
 def read_change(document: Any) -> Change:
     """A checked change; raises InvalidInputError naming the first wrong field."""
     if isinstance(document, _Change):

@@ -1,6 +1,8 @@
 """Shared pieces of the documents that come in: camelCase on the wire, checked field by field."""
 
 import re
+import sys
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, cast
 
@@ -22,8 +24,15 @@ from chainbell.rules.ids import LARGEST_ID, LONGEST_ID
 
 _NUMBER = re.compile(r"\s*[+-]?[0-9._]+\s*")
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+LONGEST_TEXT = 1000
+"""Characters."""
 LONGEST_DURATION = 100_000
 """Working days; some 380 years."""
+SMALLEST_DURATION = 1e-6
+"""Working days, about 30 ms: shares of anything shorter are beyond all numbers."""
+LARGEST_NUMBER = sys.float_info.max
+DEEPEST_DATA = 50
+"""Lists and objects within each other, in data that is sent on as it is."""
 
 
 def _host_id(value: Any) -> HostId:
@@ -52,6 +61,38 @@ def checked_id(value: Any, field: str) -> HostId:
         raise InvalidInputError(field, str(error)) from None
 
 
+def checked_text(value: Any, field: str, longest: int = LONGEST_TEXT) -> str:
+    """A text that a caller gave; raises InvalidInputError naming the field for what no database takes."""
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise InvalidInputError(field, f"a text of 1 to {longest} characters is needed")
+    try:
+        return _text(value)
+    except ValueError as error:
+        raise InvalidInputError(field, str(error)) from None
+
+
+def checked_data(value: Any, field: str, depth: int = 0) -> Any:
+    """Data that is sent on as it is; raises InvalidInputError naming the place of what JSON cannot hold everywhere."""
+    if depth > DEEPEST_DATA:
+        raise InvalidInputError(field, f"is nested more than {DEEPEST_DATA} deep")
+    if isinstance(value, Mapping):
+        return {_as_text(name, field): checked_data(one, f"{field}.{name}", depth + 1) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [checked_data(one, f"{field}[{number}]", depth + 1) for number, one in enumerate(value)]
+    if isinstance(value, str):
+        return _as_text(value, field)
+    if value is not None and not (isinstance(value, (bool, int, float)) and abs(value) <= LARGEST_NUMBER):
+        raise InvalidInputError(field, "is neither text, a finite number, true, false, null, a list nor an object")
+    return value
+
+
+def _as_text(value: Any, field: str) -> str:
+    try:
+        return _text(value)
+    except (TypeError, ValueError):
+        raise InvalidInputError(field, "NUL characters and lone surrogates are not text") from None
+
+
 def checked_moment(value: date, field: str) -> date:
     """An instant or a date that a caller gave; raises InvalidInputError without a time zone and for an impossible year.
 
@@ -71,8 +112,17 @@ def instant_of(moment: date, calendar: Calendar) -> datetime:
 
 
 Id = Annotated[int | str, BeforeValidator(_host_id)]
-Text = Annotated[str, Strict(), Field(min_length=1, max_length=1000), AfterValidator(_text)]
+Text = Annotated[str, Strict(), Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_text)]
+
+
+def _no_sliver(duration: float) -> float:
+    if 0 < duration < SMALLEST_DURATION:
+        raise ValueError(f"a duration has 0 or at least {SMALLEST_DURATION} working days")
+    return duration
+
+
 WorkingDays = Annotated[float, Strict(), Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False)]
+Duration = Annotated[WorkingDays, AfterValidator(_no_sliver)]
 Coordinate = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
 Lag = Annotated[float, Strict(), Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False)]
 Units = Annotated[float, Strict(), Field(ge=0, le=1_000_000, allow_inf_nan=False)]

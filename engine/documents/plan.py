@@ -10,6 +10,7 @@ from chainbell.engine.documents.fields import (
     Coordinate,
     Day,
     Document,
+    Duration,
     Id,
     Instant,
     Lag,
@@ -168,7 +169,7 @@ class TaskDocument(Document):
 
     id: Id
     name: Text
-    duration: WorkingDays
+    duration: Duration
     safe_duration: WorkingDays | None = None
     assigned_to: PersonDocument | None = None
     resources: tuple[Annotated[DemandDocument, BeforeValidator(_demand)], ...] = ()

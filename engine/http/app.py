@@ -12,8 +12,9 @@ from chainbell.engine.http.openapi import ROUTES, document
 from chainbell.engine.http.planning import MOST_SECONDS, PLANNING, Planning
 from chainbell.engine.http.plumbing import answer, handler_of
 from chainbell.engine.http.problems import Handler, as_problems
-from chainbell.engine.http.requests import ACCOUNT, ENGINE, LARGEST_PLAN, in_thread
+from chainbell.engine.http.requests import ACCOUNT, ACTOR, ENGINE, LARGEST_PLAN, in_thread
 from chainbell.engine.tokens import Tokens
+from chainbell.storage import Actor
 
 LARGEST_BODY = 16 * 1024 * 1024
 """The largest request body, in bytes."""
@@ -94,7 +95,7 @@ async def _with_account(request: web.Request, handler: Handler) -> web.StreamRes
         raise web.HTTPForbidden(text=f"the token needs the scope {wanted!r}")
     if tokens.is_to_mark(text, token):
         request.app[MARKING].submit(_mark_used, tokens, text)
-    request[ACCOUNT] = token.account_id
+    request[ACCOUNT], request[ACTOR] = token.account_id, Actor(token.name, "api")
     return await handler(request)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from aiohttp import web
 
-from chainbell.engine.http import operations, projects, webhooks
+from chainbell.engine.http import audit, operations, projects, webhooks
 from chainbell.engine.http.problems import Problem
 from chainbell.engine.http.routing import Described, Route
 from chainbell.engine.http.schemas import REFERENCE, Json, Way, envelope_schema, schemas_of, travelling
@@ -18,6 +18,7 @@ ROUTES: tuple[Route, ...] = (
     *webhooks.routes.declared,
     *projects.projects.declared,
     *projects.events.declared,
+    *audit.routes.declared,
     *operations.routes.declared,
 )
 """Every route, in document order."""
@@ -26,6 +27,7 @@ TAGS = {
     "Webhooks": "Endpoints that get events as signed requests.",
     "Projects": "Plans and changes in, the state of a project out.",
     "Events": "What was decided, and why.",
+    "Audit": "Who did what, when.",
     "Operations": "For those who run chainbell; no token is asked for.",
 }
 _PROBLEMS = {

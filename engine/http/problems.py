@@ -75,6 +75,8 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
             return problem(500, "the database cannot take this; it has been logged")
         passes = status == HTTPStatus.SERVICE_UNAVAILABLE
         return problem(status, str(error), {"Retry-After": RETRY_SECONDS} if passes else None)
+    except web.RequestPayloadError as error:
+        return problem(400, f"the body cannot be read: {error}")
     except Exception as error:  # noqa: BLE001  the last resort of a server
         log.error("chainbell.request_failed", method=request.method, path=request.path, error=repr(error))
         return problem(500, "an error of chainbell's own; it has been logged")

@@ -9,9 +9,11 @@ from aiohttp import web
 from chainbell.engine.account import AccountView
 from chainbell.engine.engine import Engine
 from chainbell.rules import HostId
+from chainbell.storage import Actor
 
 ENGINE = web.AppKey("engine", Engine)
 ACCOUNT: web.RequestKey[HostId] = web.RequestKey("account", object)  # type: ignore[arg-type]
+ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 RETRY_SECONDS = "5"
 """When to try again while the server is busy, or the database away, full or locked."""
 LARGEST_PLAN: web.AppKey[int] = web.AppKey("largest_plan", int)
@@ -25,8 +27,8 @@ def engine_of(request: web.Request) -> Engine:
 
 
 def view_of(request: web.Request) -> AccountView:
-    """The engine as the account of the request's token sees it."""
-    return engine_of(request).for_account(request[ACCOUNT])
+    """The engine as the account of the request's token sees it; whoever has the token acts."""
+    return engine_of(request).for_account(request[ACCOUNT], actor=request[ACTOR])
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any) -> T:

@@ -10,7 +10,7 @@ from chainbell.engine.documents.fields import Document
 from chainbell.engine.tokens import Scope
 from chainbell.rules.payload import camel_case
 
-Tag = Literal["Webhooks", "Projects", "Events", "Operations"]
+Tag = Literal["Webhooks", "Projects", "Events", "Audit", "Operations"]
 H = TypeVar("H", bound=Callable[..., Any])
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _VERBS = ("get", "post", "put", "patch", "delete")

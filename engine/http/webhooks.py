@@ -112,7 +112,7 @@ def update(view: AccountView, webhook_id: str, body: Update) -> WebhookShown:
 
 @routes.route("delete", ONE, "deleteWebhook", scope="webhooks", status=204)
 def delete(view: AccountView, webhook_id: str) -> None:
-    """Delete a webhook with its deliveries and their log."""
+    """Delete a webhook; its log can be read until its retention ends."""
     view.webhooks.delete(webhook_id)
 
 

@@ -13,6 +13,7 @@ from typing import BinaryIO, NoReturn
 
 from chainbell.delivery.settings import DeliverySettings
 from chainbell.engine.account import AccountView
+from chainbell.engine.audit import Audit
 from chainbell.engine.changes.applying import Changes
 from chainbell.engine.core import Core, Signals
 from chainbell.engine.http.performing import Answered, Asked, perform
@@ -20,7 +21,7 @@ from chainbell.engine.http.projects import projects
 from chainbell.engine.reading.reading import Reading
 from chainbell.engine.webhooks import Webhooks
 from chainbell.rules import Event, HostId, Rule
-from chainbell.storage import Database, KeyRing, generate_key
+from chainbell.storage import LIBRARY, Database, KeyRing, generate_key
 
 STARTS = f"import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import {__name__}; {__name__}.main()"
 
@@ -66,7 +67,14 @@ class Worker:
     def work(self, account: HostId, operation: str, asked: Asked) -> Outcome:
         """Does what a request asks, and raises nothing."""
         self._fired.clear()
-        view = AccountView(account, Changes(self._core), Reading(self._core), Webhooks(self._core, _dispatches_nothing))
+        view = AccountView(
+            account,
+            LIBRARY,  # routes that plan leave nothing in the audit trail
+            Changes(self._core),
+            Reading(self._core),
+            Webhooks(self._core, _dispatches_nothing),
+            Audit(self._core),
+        )
         try:
             answer = perform(self._routes[operation], view, asked)
             assert isinstance(answer, Answered), operation  # noqa: S101  routes that plan answer JSON

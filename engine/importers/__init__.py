@@ -117,11 +117,13 @@ def read_document(path: Path) -> Any:
 def read_file(path: Path) -> bytes:
     """The bytes of a file; raises InvalidInputError for one that cannot be read or is larger than `LARGEST_FILE`."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InvalidInputError(path.name, f"is larger than {LARGEST_FILE} bytes")
-        return path.read_bytes()
+        with path.open("rb") as file:  # a device or a pipe has no size to be asked for
+            data = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise InvalidInputError(path.name, error.strerror or "cannot be read") from None
+    if len(data) > LARGEST_FILE:
+        raise InvalidInputError(path.name, f"is larger than {LARGEST_FILE} bytes")
+    return data
 
 
 __all__ = [

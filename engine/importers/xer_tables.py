@@ -15,6 +15,8 @@ NEEDED = {
 }
 """The tables that are read, each with the columns that it cannot do without."""
 
+MOST_ROWS = 200_000
+
 
 @dataclass(slots=True)
 class Row:
@@ -75,6 +77,8 @@ def read_tables(data: bytes, name: str) -> dict[str, list[Row]]:
         elif mark == "%R" and columns is not None:
             if any(cell.strip() for cell in cells[len(columns) :]):
                 raise InvalidInputError(place, f"has {len(cells)} cells, %F names {len(columns)}")
+            if len(tables[table]) >= MOST_ROWS:
+                raise InvalidInputError(place, f"the table {table} has more than {MOST_ROWS} rows")
             tables[table].append(Row(at, dict(zip(columns, cells, strict=False)), name))
         elif line.strip():
             raise InvalidInputError(place, f"{mark[:20]!r} is not expected here: %T, %F, %R and %E follow each other")

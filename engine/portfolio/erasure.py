@@ -14,8 +14,11 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
 from chainbell.engine.portfolio.pace import Pace
 from chainbell.rules import HostId
-from chainbell.storage import Database, resending, retention
+from chainbell.rules.ids import encode_host_id
+from chainbell.storage import Act, Actor, Database, audit, resending, retention, webhooks
+from chainbell.storage.audit import CountedAct
 
+LONGEST_AGE = timedelta(days=73_000)
 ROWS = 500
 """How many projects of an account are deleted in one transaction."""
 UNTHINNED = timedelta(days=365)
@@ -28,24 +31,29 @@ class Retention:
 
     A pending delivery is kept however old it is, unless its webhook is paused or deactivated: once it is older than
     `deliveries`, it expires. Resuming the webhook does not release an expired delivery; `recover` makes it due again.
-    An expired delivery is deleted after the same period.
+    An expired delivery is deleted after the same period. A deleted webhook goes with its log.
     """
 
     events: timedelta | None = timedelta(days=400)
     attempts: timedelta | None = timedelta(days=90)
     deliveries: timedelta | None = timedelta(days=90)
     fever_points: timedelta | None = None
+    audit: timedelta | None = timedelta(days=365)
 
     def __post_init__(self) -> None:
         for kind in fields(self):
             age = getattr(self, kind.name)
-            if age is not None and age <= timedelta():
-                raise InvalidInputError(f"retention.{kind.name}", f"{age} is not a length of time")
+            if age is not None and not timedelta() < age <= LONGEST_AGE:
+                raise InvalidInputError(f"retention.{kind.name}", f"{age} is not a length of time, 200 years at most")
 
 
 def expire(database: Database, limits: Retention, now: datetime) -> int:
     """Deletes rows older than the limits, in small transactions; returns how many were deleted."""
     pace, total = Pace(), 0
+    while True:
+        with pace.portion(database) as (connection, rows):
+            if not resending.expire_of_deleted(connection, now, rows):
+                break
     if limits.deliveries is not None:
         _expire_held(database, now - limits.deliveries, now, pace)
     for kind in retention.KINDS:
@@ -62,7 +70,10 @@ def expire(database: Database, limits: Retention, now: datetime) -> int:
         total += gone
         if gone == 0:
             break
-    return total
+    if limits.attempts is None:
+        return total
+    ended = now - limits.attempts
+    return total + _until_nothing_goes(database, lambda connection: webhooks.purge(connection, ended, ROWS))
 
 
 def thin_fever_points(database: Database, now: datetime) -> int:
@@ -101,27 +112,61 @@ def _expire_held(database: Database, before: datetime, now: datetime, pace: Pace
         log.warning("chainbell.held_deliveries_expired", webhook_id=webhook_id, count=count)
 
 
-def erase_account(database: Database, account: HostId) -> int:
-    """Deletes everything that an account has, in small transactions; returns how many projects and rows."""
-    return _until_nothing_goes(database, lambda connection: retention.erase_account(connection, account, ROWS))
+def erase_account(database: Database, account: HostId, actor: Actor, now: datetime) -> int:
+    """Deletes everything that an account has, in small transactions; returns how many projects and rows.
+
+    Of its audit trail, only the lines stay that tell of an erasure.
+    """
+    act = Act(account_id=account, action="account.erased", subject=encode_host_id(account))
+    erasing = CountedAct(actor, act, "rows")
+
+    def erase(connection: Connection) -> int:
+        gone = retention.erase_account(connection, account, ROWS)
+        erasing.add(connection, gone, now)
+        return gone
+
+    total = _until_nothing_goes(database, erase)
+    return total + _until_nothing_goes(database, lambda connection: audit.erase_lines(connection, account, ROWS))
 
 
-def erase_person(database: Database, account: HostId, person: HostId) -> int:
+def erase_person(database: Database, account: HostId, person: HostId, actor: Actor, now: datetime) -> int:
     """Removes a person from all data of an account, one project at a time; returns how many rows named them.
 
     Their tasks have no assignee afterwards, and their projects no manager. Plans, changes, events and deliveries stay,
-    with null in place of the person. Recommendations no longer contain the name.
+    with null in place of the person. Recommendations and the audit trail no longer contain the name.
     """
     with database.read() as connection:
         keys = retention.account_projects(connection, account)
+    act = Act(account_id=account, action="person.erased", subject=encode_host_id(person))
+    erasing = CountedAct(actor, act, "rows")
     with database.write() as connection:
         name = retention.forget_person(connection, account, person)
-    total = int(name is not None)
+        erasing.add(connection, int(name is not None), now)
     for key in keys:
         with database.write() as connection:
-            total += retention.unassign(connection, key, person)
-            total += retention.rewrite(connection, key, _scrubber(person, name), _encode)
-    return total
+            named = retention.unassign(connection, key, person)
+            named += retention.rewrite(connection, key, _scrubber(person, name), _encode)
+            erasing.add(connection, named, now)
+    after: int | None = 0
+    while name is not None and after is not None:
+        with database.write() as connection:
+            named, after = audit.rewrite_lines(connection, account, _without_name(name), after, ROWS)
+            erasing.add(connection, named, now)
+    return erasing.total
+
+
+def _without_name(name: str) -> Callable[[Any], Any]:
+    """A function that returns a value with `somebody` in place of the name, wherever it stands."""
+    named = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+
+    def scrubbed(value: Any) -> Any:
+        if isinstance(value, str):
+            return named.sub("somebody", value)
+        if isinstance(value, list):
+            return [scrubbed(item) for item in value]
+        return {key: scrubbed(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    return scrubbed
 
 
 def _encode(document: Any, before: bytes) -> bytes:

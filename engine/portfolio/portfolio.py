@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from chainbell.engine.changes.unit_of_work import MOST_AHEAD
 from chainbell.engine.core import Core
 from chainbell.engine.documents.fields import checked_id, checked_moment
+from chainbell.engine.documents.registration import all_sealed
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
 from chainbell.engine.portfolio import erasure
@@ -14,9 +15,10 @@ from chainbell.engine.portfolio.batch import CHUNK, BatchReport, ChunkReport, Jo
 from chainbell.engine.portfolio.batch import run as run_batch
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId, ProjectStatus
-from chainbell.storage import DeliveryState, Webhook, counts, due, existing
+from chainbell.storage import LIBRARY, Act, Actor, DeliveryState, Webhook, counts, due, existing
 from chainbell.storage import projects as store
 from chainbell.storage import webhooks as registrations
+from chainbell.storage.audit import CountedAct
 
 WIDEST_ZONE = timedelta(hours=36)
 """How long after 00:00 UTC a date may still open in some time zone."""
@@ -148,27 +150,43 @@ class Portfolio:
         """
         return erasure.thin_fever_points(self._core.database, self._core.now())
 
-    def erase_account(self, account: HostId) -> int:
-        """Deletes everything that an account has; returns how many projects and other rows of its own."""
-        return erasure.erase_account(self._core.database, account)
+    def erase_account(self, account: HostId, *, actor: Actor = LIBRARY) -> int:
+        """Deletes everything that an account has; returns how many projects and other rows of its own.
 
-    def erase_person(self, account: HostId, person: HostId) -> int:
-        """Removes a person from all data of an account; returns how many rows named them."""
-        return erasure.erase_person(self._core.database, account, person)
-
-    def seal_again(self) -> int:
-        """Seals all webhook secrets with the first key, in small transactions; returns how many registrations changed.
-
-        Raises KeyRingError for a secret that no key opens; those before it are sealed anew already.
+        Of its audit trail, only the line stays that tells of this.
         """
-        changed = 0
-        for webhook in self.webhooks():
-            columns = {"secret": self._core.keys.seal_again(webhook.sealed_secret)}
-            if webhook.sealed_previous_secret is not None:
-                columns["previous_secret"] = self._core.keys.seal_again(webhook.sealed_previous_secret)
+        return erasure.erase_account(self._core.database, account, actor, self._core.now())
+
+    def erase_person(self, account: HostId, person: HostId, *, actor: Actor = LIBRARY) -> int:
+        """Removes a person from all data of an account; returns how many rows named them."""
+        return erasure.erase_person(self._core.database, account, person, actor, self._core.now())
+
+    def seal_again(self, *, actor: Actor = LIBRARY) -> int:
+        """Seals all webhook secrets and header values with the first key; returns how many registrations that were.
+
+        Each has a small transaction of its own. Raises KeyRingError for a secret that no key opens; those before it are
+        sealed anew already.
+        """
+        keys = self._core.keys
+        sealing = CountedAct(actor, Act(account_id=None, action="keys.rotated", subject="keys"), "webhooks")
+        registered = self.webhooks()
+        with self._core.database.write() as connection:
+            sealing.add(connection, 0, self._core.now())
+        for one in registered:
             with self._core.database.write() as connection:
-                changed += registrations.change_sealed(connection, webhook, columns)
-        return changed
+                webhook = registrations.find_webhook(connection, one.id, lock=True)
+                if webhook is None:
+                    continue
+                previous = webhook.sealed_previous_secret
+                columns = {
+                    "secret": keys.seal_again(webhook.sealed_secret),
+                    "previous_secret": None if previous is None else keys.seal_again(previous),
+                    "headers": {},
+                    "sealed_headers": {n: keys.seal_again(v) for n, v in all_sealed(webhook, keys).items()},
+                }
+                registrations.change_webhook(connection, webhook.id, columns)
+                sealing.add(connection, 1, self._core.now())
+        return sealing.total
 
     def statistics(self) -> Statistics:
         """Counts of projects by status and of deliveries by state; of many deliveries, estimates."""

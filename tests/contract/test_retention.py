@@ -78,7 +78,9 @@ def test_an_account_is_erased_with_everything_it_has(engine: Engine) -> None:
     token = engine.tokens.add(7)
     assert engine.portfolio.erase_account(7) > 3
     assert engine.tokens.account_of(token) is None
-    assert {name: rows for name, rows in kept(engine).items() if rows} == before
+    after = {name: rows for name, rows in kept(engine).items() if rows}
+    assert after.pop("audit")[:-1] == before.pop("audit")  # the last line tells of the erasure
+    assert after == before
     peopled(engine, account=7, project=1)  # and may come back
     assert engine.status(1, account=7).baseline == 1
 

@@ -6,7 +6,7 @@ from alembic import op
 from chainbell.storage.metadata import PREFIX, QUALIFIED, SCHEMA
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 NEW: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("project", ("id",), None),
