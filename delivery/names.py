@@ -156,18 +156,21 @@ class Names:
             look_up = following
 
     def _found(self, name: str) -> Addresses:
-        """Looks a name up; while our own name server is away, waits for it, and looks up again."""
+        """Looks a name up; while our own name server is away, waits for it, and looks up again. A name that fails once our server
+        is known to answer is the endpoint's doing."""
         if name.rstrip(".").rpartition(".")[2] == "invalid":  # never exists, and is not to be asked for (RFC 6761)
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         last = time.monotonic() + PATIENCE_SECONDS
+        is_there = False
         while True:
             began = time.monotonic()
             try:
                 return _results(name, self._look_up(name, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))
             except socket.gaierror as error:
-                if error.errno not in UNSURE or self._server.answers(began):
+                if error.errno not in UNSURE or is_there:
                     raise
-                if not self._server.comes_back(last - time.monotonic()):
+                is_there = self._server.answers(began)  # then once more: it may have come back just now
+                if not is_there and not self._server.comes_back(last - time.monotonic()):
                     raise NameServerAwayError(f"our name server does not answer ({error.strerror})") from error
 
 
