@@ -156,8 +156,8 @@ class Names:
             look_up = following
 
     def _found(self, name: str) -> Addresses:
-        """Looks a name up; while our own name server is away, waits for it, and looks up again. A name that fails once our server
-        is known to answer is the endpoint's doing."""
+        """Looks a name up; while our own name server is away, waits for it, and looks up again. A name that
+        fails once our server is known to answer is the endpoint's doing."""
         if name.rstrip(".").rpartition(".")[2] == "invalid":  # never exists, and is not to be asked for (RFC 6761)
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         last = time.monotonic() + PATIENCE_SECONDS

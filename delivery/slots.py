@@ -69,8 +69,7 @@ class Slots:
     @property
     def room(self) -> int:
         """How many more claims may be held."""
-        most = AHEAD * self._most
-        return most - len(self._held) + min(most, self._aside)  # as many again may be set aside
+        return AHEAD * self._most - (len(self._held) - self._aside)  # set aside is one of each endpoint, at most
 
     def held_by_webhook(self) -> dict[str, int]:
         """How many claims are held for each webhook that has any, waiting or in flight."""

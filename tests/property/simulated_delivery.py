@@ -1,6 +1,6 @@
 """A database, endpoints, name servers and misfortunes that are made up, for the dispatcher's real loop and slots.
 
-Everything comes from one seed. The world checks itself while it runs: what breaks a promise raises `Broken`.
+Everything comes from one seed. The world checks itself while it runs: what breaks a promise raises `BrokenPromiseError`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ SERVED_SECONDS = 120.0
 """How long an endpoint in good order waits at most for its first attempt, whatever the others do."""
 
 
-class Broken(AssertionError):
+class BrokenPromiseError(AssertionError):
     """A promise of the dispatcher that does not hold."""
 
 
@@ -136,7 +136,7 @@ class Database:
         if settlement.next_attempt_at is not None:
             one.due = (settlement.next_attempt_at - EPOCH).total_seconds()
         if one.state is DeliveryState.FAILED and one.tries <= len(RETRY_DELAYS):
-            raise Broken(f"{one.id} was given up after {one.tries} tries")
+            raise BrokenPromiseError(f"{one.id} was given up after {one.tries} tries")
         return True
 
     async def renew(
@@ -216,7 +216,9 @@ class Network:
             is_ours=outcome in OURS,
             next_attempt_at=due,
         )
-        return settlement, True if state is DeliveryState.DELIVERED else (False if is_struggling(outcome, status) else None)
+        return settlement, True if state is DeliveryState.DELIVERED else (
+            False if is_struggling(outcome, status) else None
+        )
 
     def _check_beginning(self, claim: Claim, begun: float | None) -> None:
         """Before its lease ends by more than the attempt may last; within the caps."""
@@ -225,17 +227,17 @@ class Network:
         until = world.time() if begun is None else begun
         if one.fence == claim.fence and one.lease_until is not None and not world.clock_ahead:
             if until + DEADLINE > one.lease_until + 1e-6 or one.lease_until < world.clock():
-                raise Broken(f"{claim.id} begins at {world.time():.2f}, its lease ends at {one.lease_until:.2f}")
+                raise BrokenPromiseError(
+                    f"{claim.id} begins at {world.time():.2f}, its lease ends at {one.lease_until:.2f}"
+                )
         elif one.fence != claim.fence and not world.clock_ahead:
-            raise Broken(f"{claim.id} begins with a lease that has passed to another")
+            raise BrokenPromiseError(f"{claim.id} begins with a lease that has passed to another")
         if self._open.total() >= world.in_flight:
-            raise Broken("more attempts are in flight than may be in all")
+            raise BrokenPromiseError("more attempts are in flight than may be in all")
         if self._open[claim.webhook_id] >= world.per_webhook:
-            raise Broken(f"more attempts are in flight to {claim.webhook_id} than may be")
+            raise BrokenPromiseError(f"more attempts are in flight to {claim.webhook_id} than may be")
 
-    async def _answer(
-        self, endpoint: Endpoint, left: float, failed: Exception | None
-    ) -> tuple[Outcome, int | None]:
+    async def _answer(self, endpoint: Endpoint, left: float, failed: Exception | None) -> tuple[Outcome, int | None]:
         if failed is not None:
             return Outcome.DNS_FAILURE, None
         if endpoint.kind == "hanging":
@@ -287,7 +289,7 @@ async def live(world: World, *, loops: Callable[[World, list[BaseException]], De
         stopped = world.time()
         await asyncio.gather(*tasks, return_exceptions=True)
         if not is_killed and world.time() - stopped > 200:
-            raise Broken("stopping takes for ever")
+            raise BrokenPromiseError("stopping takes for ever")
         _raise_what_failed(tasks, errors)
     world.is_calm = True
     await _finish(world, loops, errors)
@@ -319,16 +321,18 @@ async def _finish(
         if good_ones_took is None and all(each.state is DeliveryState.DELIVERED for each in good):
             good_ones_took = world.time() - began
         if world.time() - began > 200_000:
-            raise Broken(f"lost: {[each for each in world.deliveries.values() if each.state is DeliveryState.PENDING]}")
+            raise BrokenPromiseError(
+                f"lost: {[each for each in world.deliveries.values() if each.state is DeliveryState.PENDING]}"
+            )
     one.stop(0)
     await running
     for each in world.deliveries.values():
         kind = world.endpoints[each.webhook_id].kind
         wanted = DeliveryState.DELIVERED if kind == "good" else DeliveryState.FAILED
         if each.state is not wanted or (kind != "good" and each.tries != len(RETRY_DELAYS) + 1):
-            raise Broken(f"{each.id}, {kind}: {each.state} after {each.tries} tries")
+            raise BrokenPromiseError(f"{each.id}, {kind}: {each.state} after {each.tries} tries")
     if any(other.first_tried is None for other in world.endpoints.values()):
-        raise Broken("an endpoint was never tried")
+        raise BrokenPromiseError("an endpoint was never tried")
 
 
-__all__ = ["Broken", "World", "live", "new_loop", "new_world"]
+__all__ = ["BrokenPromiseError", "World", "live", "new_loop", "new_world"]
