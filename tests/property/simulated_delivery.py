@@ -1,6 +1,6 @@
 """A database, endpoints, name servers and misfortunes that are made up, for the dispatcher's real loop and slots.
 
-Everything comes from one seed. The world checks itself while it runs: what breaks a promise raises `BrokenPromiseError`.
+Everything comes from one seed. The world checks itself while it runs: a promise not kept raises BrokenPromiseError.
 """
 
 import asyncio
@@ -19,8 +19,6 @@ from chainbell.storage import Claim, DeliveryState, Settlement, StorageError, We
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 DEADLINE, SLACK = 30.0, 16.0
-SERVED_SECONDS = 120.0
-"""How long an endpoint in good order waits at most for its first attempt, whatever the others do."""
 
 
 class BrokenPromiseError(AssertionError):
@@ -97,13 +95,13 @@ class Database:
         settled, claims = with_newest_fences(settlements, claims)
         results = [Result(self._settle(one)) for one in settled]
         held = {*(wanted.held or {}), *(claim.webhook_id for claim in claims)}
-        answer = results, claims, {name: world.webhook(name) for name in held}
         await asyncio.sleep(world.rng.uniform(0, 0.01))
-        return answer
+        return results, claims, {name: world.webhook(name) for name in held}
 
     def _claim(self, wanted: Wanted) -> list[Claim]:
         world, now = self._world, self._world.clock()
-        held, taken = Counter(wanted.held or {}), []
+        held = Counter(wanted.held or {})
+        taken: list[Delivery] = []
         free = [
             one
             for one in world.deliveries.values()
@@ -270,7 +268,8 @@ def new_world(seed: int) -> World:
 
 async def live(world: World, *, loops: Callable[[World, list[BaseException]], DeliveryLoop] = new_loop) -> None:
     """Up to two dispatchers, started, stopped and killed at random; then calm, until nothing is left to do."""
-    rng, errors = world.rng, []
+    rng = world.rng
+    errors: list[BaseException] = []
     until = rng.uniform(0, 120)
     while world.time() < until:
         running = [loops(world, errors) for _ in range(rng.randint(1, 2))]
