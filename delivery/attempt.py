@@ -12,9 +12,10 @@ from typing import Any
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 from chainbell.delivery.guard import GuardPolicy, RefusedEndpointError, check_addresses, check_url
+from chainbell.delivery.name_server import NameServerAwayError
+from chainbell.delivery.names import Names
 from chainbell.delivery.retry import Outcome
 
 DEADLINE_SECONDS = 30.0
@@ -39,21 +40,21 @@ class Answer:
 class GuardedResolver(AbstractResolver):
     """Resolves names and returns only answers whose every address the guard admits, so what is dialled was vetted."""
 
-    def __init__(self, policy: GuardPolicy) -> None:
+    def __init__(self, policy: GuardPolicy, names: Names) -> None:
         self._policy = policy
-        self._resolver = ThreadedResolver()
+        self._names = names
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The addresses of `host`; raises RefusedEndpointError if one lies inside, OSError if there are none."""
-        answers = await self._resolver.resolve(host, port, family)
-        check_addresses([answer["host"] for answer in answers], self._policy)
-        return answers
+        found = await self._names.find(host)
+        check_addresses([answer["host"] for answer in found], self._policy)
+        wanted = [answer for answer in found if family in (socket.AF_UNSPEC, answer["family"])]
+        return [ResolveResult({**answer, "port": port}) for answer in wanted]
 
     async def close(self) -> None:
-        """Closes the resolver that looks names up."""
-        await self._resolver.close()
+        """The names belong to whoever made them."""
 
 
 def vetted_socket(policy: GuardPolicy, address: AddrInfoType) -> socket.socket:
@@ -67,12 +68,12 @@ def vetted_socket(policy: GuardPolicy, address: AddrInfoType) -> socket.socket:
 
 
 def open_client(
-    policy: GuardPolicy, in_flight: int, deadline_seconds: float = DEADLINE_SECONDS
+    policy: GuardPolicy, names: Names, in_flight: int, deadline_seconds: float = DEADLINE_SECONDS
 ) -> aiohttp.ClientSession:
     """A client without cookies, proxies from the environment or decompression; call it in a running event loop."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            resolver=GuardedResolver(policy),
+            resolver=GuardedResolver(policy, names),
             use_dns_cache=False,
             limit=in_flight,
             socket_factory=partial(vetted_socket, policy),
@@ -93,12 +94,17 @@ async def post(
     headers: Mapping[str, str],
     body: bytes,
     ca_certificates: str | None = None,
+    seconds: float = DEADLINE_SECONDS,
 ) -> Answer:
-    """Makes one attempt and returns an Answer however it ends. `ca_certificates` (PEM) replace the public ones."""
+    """Makes one attempt within so many seconds and returns an Answer however it ends. `ca_certificates` (PEM) replace
+    the public ones."""
     try:
-        target = _checked_url(url, policy)
+        target = checked_url(url, policy)
         trusted = True if ca_certificates is None else trusting(ca_certificates)
-        async with client.post(target, data=body, headers=headers, allow_redirects=False, ssl=trusted) as response:
+        limit = aiohttp.ClientTimeout(total=max(0.001, seconds))
+        async with client.post(
+            target, data=body, headers=headers, allow_redirects=False, ssl=trusted, timeout=limit
+        ) as response:
             read = bytearray()
             while len(read) < READ_LIMIT and (chunk := await response.content.read(READ_LIMIT - len(read))):
                 read += chunk
@@ -109,7 +115,8 @@ async def post(
         return Answer(outcome_of(error), error=describe(error))
 
 
-_checked_url = lru_cache(maxsize=4096)(check_url)
+checked_url = lru_cache(maxsize=4096)(check_url)
+"""The parsed URL of an endpoint, as `check_url`; endpoints are called again and again."""
 
 
 @lru_cache(maxsize=1024)
@@ -144,6 +151,8 @@ def outcome_of(error: BaseException) -> Outcome:
     causes: Any = (error, error.__cause__, error.__context__)
     if any(isinstance(cause, RefusedEndpointError) for cause in causes):
         return Outcome.REFUSED_ADDRESS
+    if any(isinstance(cause, NameServerAwayError) for cause in causes):
+        return Outcome.NO_NAME_SERVER
     if any(number in OWN_ERRORS for cause in causes for number in _error_numbers(cause)):
         return Outcome.NO_RESOURCES
     if isinstance(error, (TimeoutError, aiohttp.ServerTimeoutError)):

@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     NOT_SENT = "not_sent"
     INTERRUPTED = "interrupted"
     NO_RESOURCES = "no_resources"
+    NO_NAME_SERVER = "no_name_server"
 
 
 class Next(StrEnum):
@@ -40,9 +41,10 @@ class Verdict:
     deactivate_webhook: bool = False
 
 
-OURS = frozenset({Outcome.NOT_SENT, Outcome.INTERRUPTED, Outcome.NO_RESOURCES})
+OURS = frozenset({Outcome.NOT_SENT, Outcome.INTERRUPTED, Outcome.NO_RESOURCES, Outcome.NO_NAME_SERVER})
 """What is not the endpoint's doing: a secret that no key opens, a dispatcher that was stopped, no file descriptor or
-memory. Such an attempt is logged and made again, spends no try, and counts in no statistics."""
+memory, a name server of ours that is away. Such an attempt is logged and made again, spends no try, and counts in no
+statistics."""
 OWN_DELAY = timedelta(minutes=1)
 """When an attempt is made again that failed by our own doing; one that was interrupted, at once."""
 RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})

@@ -1,14 +1,15 @@
 """Sending one delivery: it is signed, posted and judged. The result is a settlement; no database is touched here."""
 
 import asyncio
-import time
 from datetime import datetime
 from functools import lru_cache
+from typing import Self
 
-import aiohttp
+from aiohttp.helpers import is_ip_address
 
-from chainbell.delivery.attempt import Answer, describe, open_client, post
+from chainbell.delivery.attempt import Answer, checked_url, describe, open_client, outcome_of, post
 from chainbell.delivery.envelope import with_retry_count
+from chainbell.delivery.guard import RefusedEndpointError
 from chainbell.delivery.retry import OURS, Next, Outcome, is_struggling, judge
 from chainbell.delivery.settings import Clock, DeliverySettings
 from chainbell.delivery.signature import signed_headers
@@ -22,28 +23,72 @@ _STATES = {
 
 
 class Sender:
-    """Makes attempts with these settings and this clock; the key ring opens the webhooks' secrets."""
+    """Makes attempts with these settings and this clock; the key ring opens the webhooks' secrets. An asynchronous
+    context: its HTTP client lives in the running event loop."""
 
     def __init__(self, keys: KeyRing, settings: DeliverySettings, clock: Clock) -> None:
         self._opened = lru_cache(maxsize=4096)(keys.open)  # unsealing costs as much as ten signatures
         self._settings = settings
         self._clock = clock
+        self._time = asyncio.get_running_loop().time
+        self._client = open_client(settings.guard, settings.names, settings.in_flight, settings.deadline_seconds)
 
-    def open_client(self) -> aiohttp.ClientSession:
-        """An HTTP client with the guard, limit and deadline of the settings; call it in a running event loop."""
-        return open_client(self._settings.guard, self._settings.in_flight, self._settings.deadline_seconds)
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    def is_ready(self, webhook: Webhook) -> bool:
+        """Whether an attempt need not wait for the endpoint's name: it is at hand, or an address, or refused."""
+        name = self._name(webhook)
+        return name is None or self._settings.names.is_at_hand(name)
+
+    def _name(self, webhook: Webhook) -> str | None:
+        try:
+            host = checked_url(webhook.url, self._settings.guard).raw_host
+        except RefusedEndpointError:
+            return None
+        return None if host is None or is_ip_address(host) else host
+
+    async def look_up(self, webhook: Webhook) -> None:
+        """Looks the endpoint's name up, within the deadline; raises OSError where it is not found."""
+        if (name := self._name(webhook)) is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                await self._settings.names.find(name)
+        except TimeoutError:
+            raise self._settings.names.late_error(name) from None
+
+    async def send_alone(self, claim: Claim, webhook: Webhook) -> Settlement:
+        """Looks the name up if need be, makes one attempt, and returns its settlement."""
+        begun, failed = self._time(), None
+        try:
+            await self.look_up(webhook)
+        except OSError as error:
+            failed = error
+        settlement, _ = await self.send(claim, webhook, begun, failed)
+        return settlement
 
     async def send(
-        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook
+        self, claim: Claim, webhook: Webhook, begun: float | None = None, failed: Exception | None = None
     ) -> tuple[Settlement, bool | None]:
         """Makes one attempt; returns its settlement and whether the endpoint did well, None if that does not show.
 
-        No transaction is open during the request. An attempt that cannot be made or is cancelled does not raise: it is
-        settled, too.
+        `begun` is when its name began to be looked up (the loop's time): the deadline counts from there. `failed` is
+        why it was not found; then nothing is sent. No transaction is open during the request. An attempt that cannot
+        be made or is cancelled does not raise: it is settled, too.
         """
-        started_at, begun = self._clock(), time.monotonic()
+        now = self._time()
+        begun = now if begun is None else begun
+        started_at = self._clock()
         try:
-            answer = await self._post(client, claim, webhook, started_at)
+            if failed is not None:
+                answer = Answer(outcome_of(failed), error=describe(failed))
+            else:
+                left = self._settings.deadline_seconds - (now - begun)
+                answer = await self._post(claim, webhook, started_at, left)
         except asyncio.CancelledError:
             answer = Answer(Outcome.INTERRUPTED, error="the dispatcher was stopped")
         except Exception as error:  # noqa: BLE001  one delivery that cannot be made must not stop the others
@@ -59,7 +104,7 @@ class Sender:
             claim=claim,
             state=_STATES[verdict.next],
             started_at=started_at,
-            duration_ms=round((time.monotonic() - begun) * 1000),
+            duration_ms=round((self._time() - begun) * 1000),
             outcome=answer.outcome,
             is_ours=answer.outcome in OURS,
             http_status=answer.http_status,
@@ -73,9 +118,7 @@ class Sender:
             return settlement, True
         return settlement, False if is_struggling(answer.outcome, answer.http_status) else None
 
-    async def _post(
-        self, client: aiohttp.ClientSession, claim: Claim, webhook: Webhook, started_at: datetime
-    ) -> Answer:
+    async def _post(self, claim: Claim, webhook: Webhook, started_at: datetime, seconds: float) -> Answer:
         body = with_retry_count(claim.body, claim.attempts)
         headers = {
             **webhook.open_headers,
@@ -92,7 +135,8 @@ class Sender:
                 prefix=self._settings.header_prefix,
             ),
         }
-        return await post(client, self._settings.guard, webhook.url, headers, body, webhook.ca_certificates)
+        guard = self._settings.guard
+        return await post(self._client, guard, webhook.url, headers, body, webhook.ca_certificates, seconds)
 
     def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
         """The current secret, and the previous one while it is being rotated out."""

@@ -1,11 +1,12 @@
 """How deliveries are made: limits, deadlines, what is allowed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from chainbell.delivery.attempt import DEADLINE_SECONDS
 from chainbell.delivery.guard import PUBLIC_HTTPS, GuardPolicy
+from chainbell.delivery.names import Names
 from chainbell.delivery.signature import HEADER_PREFIX
 
 Clock = Callable[[], datetime]
@@ -22,7 +23,8 @@ def system_clock() -> datetime:
 class DeliverySettings:
     """How deliveries are made: at most `in_flight` attempts at a time, `per_webhook` of them to one endpoint.
 
-    An endpoint that has failed everything for `give_up_after` is switched off. ValueError refuses a lease that would
+    An endpoint that has failed everything for `give_up_after` is switched off. Hosts are looked up by `names`, with the
+    system's resolver unless you give your own: `names=Names(look_up)`. ValueError refuses a lease that would
     not outlast the deadline of an attempt.
     """
 
@@ -33,6 +35,7 @@ class DeliverySettings:
     in_flight: int = 256
     per_webhook: int = 64
     give_up_after: timedelta = timedelta(days=5)
+    names: Names = field(default_factory=Names, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("in_flight", "per_webhook"):

@@ -4,6 +4,9 @@ An endpoint has at most its limit in flight, and up to seven times as many claim
 endpoint never waits for the database. The limit falls by half with each attempt at which the endpoint struggles and
 rises by one with each success (additive increase, multiplicative decrease: Chiu and Jain 1989), so an endpoint that
 comes back is ramped up from a sixteenth of its slots and not overrun by what has been waiting for it.
+
+An attempt whose endpoint's name must be looked up first is set aside: it has no slot, and nothing else of its endpoint
+begins meanwhile. So names that hang take no slots, however many there are.
 """
 
 from collections import deque
@@ -25,6 +28,10 @@ class Held:
     claim: Claim
     until: float
     is_in_flight: bool = False
+    begun: float | None = None
+    """When its name began to be looked up, if it had to be."""
+    failed: Exception | None = None
+    """Why its name could not be found."""
 
 
 @dataclass(slots=True)
@@ -33,10 +40,13 @@ class _Endpoint:
     limit: int
     waiting: deque[Held] = field(default_factory=deque)
     in_flight: int = 0
+    aside: Held | None = None
+    is_slow: bool = False
+    """Whether its name is slow to be found: then one claim is held, the one that is set aside."""
 
     @property
     def held(self) -> int:
-        return self.in_flight + len(self.waiting)
+        return self.in_flight + len(self.waiting) + (self.aside is not None)
 
 
 class Slots:
@@ -49,6 +59,7 @@ class Slots:
         self._endpoints: dict[str, _Endpoint] = {}
         self._held: dict[str, Held] = {}
         self._turns: deque[str] = deque()
+        self._aside = 0
         self.in_flight = 0
 
     def __len__(self) -> int:
@@ -58,7 +69,7 @@ class Slots:
     @property
     def room(self) -> int:
         """How many more claims may be held."""
-        return AHEAD * self._most - len(self._held)
+        return AHEAD * self._most - (len(self._held) - self._aside)  # set aside is one of each endpoint, at most
 
     def held_by_webhook(self) -> dict[str, int]:
         """How many claims are held for each webhook that has any, waiting or in flight."""
@@ -67,7 +78,8 @@ class Slots:
     def rooms(self) -> dict[str, int]:
         """How many claims may be held, by webhook, for the endpoints whose limit is lowered."""
         limits = ((webhook, endpoint.limit) for webhook, endpoint in self._endpoints.items())
-        return {webhook: AHEAD * limit for webhook, limit in limits if limit < self._per_webhook}
+        lowered = {webhook: AHEAD * limit for webhook, limit in limits if limit < self._per_webhook}
+        return lowered | {webhook: 1 for webhook, endpoint in self._endpoints.items() if endpoint.is_slow}
 
     @property
     def room_of_one(self) -> int:
@@ -93,7 +105,8 @@ class Slots:
             self._take_turns(webhook.id, endpoint)
 
     def _take_turns(self, webhook_id: str, endpoint: _Endpoint) -> None:
-        if endpoint.waiting and endpoint.in_flight < endpoint.limit and webhook_id not in self._turns:
+        is_free = endpoint.aside is None and endpoint.in_flight < endpoint.limit
+        if endpoint.waiting and is_free and webhook_id not in self._turns:
             self._turns.append(webhook_id)
 
     def begin(self, now: float) -> tuple[Held, Webhook] | None:
@@ -101,7 +114,7 @@ class Slots:
         while self._turns and self.in_flight < self._most:
             webhook_id = self._turns.popleft()
             endpoint = self._endpoints.get(webhook_id)
-            if endpoint is None or not endpoint.waiting or endpoint.in_flight >= endpoint.limit:
+            if endpoint is None or not endpoint.waiting or endpoint.in_flight >= endpoint.limit or endpoint.aside:
                 continue
             held = endpoint.waiting.popleft()
             if held.until <= now:  # its lease may end before the attempt does
@@ -127,8 +140,37 @@ class Slots:
         elif went_well is False:
             endpoint.limit = max(self._lowest, endpoint.limit // 2)
         self._take_turns(webhook_id, endpoint)
-        if not endpoint.held and endpoint.limit == self._per_webhook:
+        if not endpoint.held and endpoint.limit == self._per_webhook and not endpoint.is_slow:
             del self._endpoints[webhook_id]
+
+    def set_aside(self, held: Held, now: float) -> None:
+        """Takes the slot from an attempt whose name must be looked up first: others may begin."""
+        endpoint = self._endpoints[held.claim.webhook_id]
+        held.is_in_flight, held.begun = False, now
+        endpoint.in_flight -= 1
+        endpoint.aside = held
+        self.in_flight -= 1
+        self._aside += 1
+
+    def is_slow(self, held: Held) -> list[Claim]:
+        """Notes that the name of an attempt that is set aside is slow. Returns the claims that wait behind it, which
+        are no longer held: others are held instead."""
+        endpoint = self._endpoints.get(held.claim.webhook_id)
+        if endpoint is None or endpoint.aside is not held:
+            return []
+        endpoint.is_slow = True
+        return self._drop_waiting(endpoint)
+
+    def bring_back(self, held: Held, *, is_slow: bool, failed: Exception | None) -> None:
+        """Lets an attempt that was set aside be the next of its endpoint, if it is still held."""
+        endpoint = self._endpoints.get(held.claim.webhook_id)
+        if endpoint is None or endpoint.aside is not held:
+            return
+        endpoint.aside = None
+        self._aside -= 1
+        endpoint.is_slow, held.failed = is_slow, failed
+        endpoint.waiting.appendleft(held)
+        self._take_turns(held.claim.webhook_id, endpoint)
 
     def refresh(self, webhooks: Mapping[str, Webhook | None]) -> list[Claim]:
         """Takes over registrations as they are now, None for one that is gone. Returns the waiting claims of those that
@@ -149,6 +191,13 @@ class Slots:
         return [claim for endpoint in self._endpoints.values() for claim in self._drop(endpoint)]
 
     def _drop(self, endpoint: _Endpoint) -> list[Claim]:
+        if endpoint.aside is not None:
+            endpoint.waiting.append(endpoint.aside)
+            endpoint.aside = None
+            self._aside -= 1
+        return self._drop_waiting(endpoint)
+
+    def _drop_waiting(self, endpoint: _Endpoint) -> list[Claim]:
         claims = [held.claim for held in endpoint.waiting]
         endpoint.waiting.clear()
         for claim in claims:
@@ -172,4 +221,7 @@ class Slots:
                 lost.add(claim.id)
                 del self._held[claim.id]
         for endpoint in self._endpoints.values() if lost else ():
+            if endpoint.aside is not None and endpoint.aside.claim.id in lost:
+                endpoint.aside = None
+                self._aside -= 1
             endpoint.waiting = deque(held for held in endpoint.waiting if held.claim.id not in lost)

@@ -182,6 +182,7 @@ _WORDS = {
     "broken_answer": "what came back is not HTTP",
     "refused_address": "the address is inside, or not allowed; nothing was sent",
     "not_sent": "it could not be sent, by no fault of the endpoint",
+    "no_name_server": "our own name server did not answer; it is no fault of the endpoint",
     "no_resources": "chainbell has no file descriptor or memory left; it is no fault of the endpoint",
 }
 

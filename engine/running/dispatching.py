@@ -17,12 +17,15 @@ from chainbell.storage.notifications import Listener
 
 LOOK_AGAIN_SECONDS = 1.0
 """How soon commits of other processes are noticed on SQLite; on PostgreSQL they send a notification."""
+GRACE_SECONDS = 2.5
+"""How long attempts in flight have to end once `stop` is set; then they are made again later, by whoever is there."""
 
 
 async def run_dispatcher(
     engine: Engine, dispatcher: Dispatcher, stop: asyncio.Event, housekeeping: Housekeeping | None = None
 ) -> None:
-    """Delivers until `stop` is set, and runs housekeeping on schedule; attempts in flight finish first."""
+    """Delivers until `stop` is set, and runs housekeeping on schedule; attempts in flight then have
+    `GRACE_SECONDS` to end."""
     loop = asyncio.get_running_loop()
     scheduler = AsyncIOScheduler(timezone=UTC)
 
@@ -52,7 +55,7 @@ async def run_dispatcher(
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        dispatcher.stop()
+        dispatcher.stop(GRACE_SECONDS)
         await running
     finally:
         stopping.cancel()
