@@ -22,11 +22,12 @@ from chainbell.engine.documents.fields import invalid
 from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInputError
 from chainbell.engine.hosts.sessions import joined_connection, wait_for_commit
-from chainbell.engine.hosts.watching import watch
+from chainbell.engine.hosts.watching import ours, watch
 from chainbell.engine.logs import log
 from chainbell.engine.planner import Planner
 from chainbell.rules import Event
 from chainbell.storage import VersionConflictError
+from chainbell.storage.errors import translated
 
 ATTEMPTS_ON_CONFLICT = 8
 ATTEMPTS_AHEAD = 6
@@ -138,14 +139,14 @@ class Changes:
             return None, error
 
     def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
-        unit = self._unit(joined_connection(session))
         try:
-            applied = [one for change in changes for one in unit.apply(change)]
-            unit.flush()
-        except (VersionConflictError, IntegrityError) as error:
+            with translated(), ours(connection := joined_connection(session)):
+                unit = self._unit(connection)
+                applied = [one for change in changes for one in unit.apply(change)]
+                unit.flush()
+        except (VersionConflictError, IntegrityError, ConflictError) as error:
             raise ConflictError(f"another writer came first; roll back and try again ({error})") from error
-        if isinstance(session, Session):
-            wait_for_commit(session, partial(self._announce_joined, unit, applied))
+        wait_for_commit(session, partial(self._announce_joined, unit, applied))
         return [event for one in applied for event in one.events]
 
     def _announce_joined(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:
