@@ -21,8 +21,8 @@ from chainbell.engine.documents.change_types import ChangeFields
 from chainbell.engine.documents.fields import invalid
 from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInputError
-from chainbell.engine.hosts.sessions import joined_connection, wait_for_commit
-from chainbell.engine.hosts.watching import ours, watch
+from chainbell.engine.hosts.sessions import joined, wait_for_commit
+from chainbell.engine.hosts.watching import watch
 from chainbell.engine.logs import log
 from chainbell.engine.planner import Planner
 from chainbell.rules import Event
@@ -140,7 +140,7 @@ class Changes:
 
     def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
         try:
-            with translated(), ours(connection := joined_connection(session)):
+            with translated(), joined(session) as connection:
                 unit = self._unit(connection)
                 applied = [one for change in changes for one in unit.apply(change)]
                 unit.flush()

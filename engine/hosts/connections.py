@@ -1,6 +1,7 @@
-"""Waits for the commit of a host's SQLAlchemy connection, as `sessions.py` does for that of a session."""
+"""What `sessions.py` needs of a host's SQLAlchemy connection: whose its statements are, and to wait for its commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ Announce = Callable[[], None]
 
 PENDING = "chainbell_pending"
 """The execution option of a connection under which stands what waits for its commit."""
+_OURS = "chainbell_ours"
+"""The execution option of a connection while its statements are the engine's own."""
 _ANYTHING = select(true())
 
 
@@ -27,6 +30,21 @@ class _Waiting:
         """All of it; nothing waits afterwards."""
         taken, self.announcements, self.before_savepoint = self.announcements, [], {}
         return taken
+
+
+@contextmanager
+def ours(connection: Connection) -> Iterator[None]:
+    """Statements in this block are the engine's own, not the host's."""
+    connection.execution_options(**{_OURS: True})
+    try:
+        yield
+    finally:
+        connection.execution_options(**{_OURS: False})
+
+
+def is_ours(connection: Connection) -> bool:
+    """Whether the statement that is being executed is the engine's own."""
+    return bool(connection.get_execution_options().get(_OURS))
 
 
 def wait_for_commit(connection: Connection, announce: Announce) -> None:

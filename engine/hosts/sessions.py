@@ -4,7 +4,8 @@ A host's SQLModel or SQLAlchemy session is used as it is; an async host calls th
 applied within a savepoint are forgotten if it is rolled back. `connections.py` does the same for a bare connection.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, event
@@ -28,26 +29,29 @@ class _Waiting:
     savepoints: tuple[SessionTransaction, ...]
 
 
-def joined_connection(session: Session | Connection) -> Connection:
-    """The connection of the host's transaction, ready to write; raises InvalidInputError where there is none.
+@contextmanager
+def joined(session: Session | Connection) -> Iterator[Connection]:
+    """The connection of the host's transaction, ready to write; its statements in this block are the engine's own.
 
     On SQLite, a transaction that has only read cannot start to write once another one has written, so the write lock is
-    taken before anything is read.
+    taken before anything is read. Raises InvalidInputError where there is no transaction to join.
     """
     connection = session if isinstance(session, Connection) else session.connection()
     if _is_by_connection(session):
         connections.refuse_two_phases(connection)
-    if connection.dialect.name == "sqlite":
-        projects.begin_writing(connection)
-        is_autocommit = not connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]
-    else:
-        is_autocommit = connection.dialect.detect_autocommit_setting(connection.connection.dbapi_connection)
-    if is_autocommit:
-        raise InvalidInputError(
-            "session",
-            "is in AUTOCOMMIT and has no transaction to join: leave out the isolation level, or apply without a session",
-        )
-    return connection
+    with connections.ours(connection):
+        if connection.dialect.name == "sqlite":
+            projects.begin_writing(connection)
+            is_autocommit = not connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]
+        else:
+            is_autocommit = connection.dialect.detect_autocommit_setting(connection.connection.dbapi_connection)
+        if is_autocommit:
+            raise InvalidInputError(
+                "session",
+                "is in AUTOCOMMIT and has no transaction to join: "
+                "leave out the isolation level, or apply without a session",
+            )
+        yield connection
 
 
 def wait_for_commit(session: Session | Connection, announce: Announce) -> None:

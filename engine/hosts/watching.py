@@ -5,8 +5,7 @@ the edit is removed from the flush and applied as a change, which writes the row
 Every other statement of these sessions that would write chainbell's tables is refused: bulk updates, inserts, deletes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from chainbell.engine.documents.change import Change, read_change
 from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.hosts import connections
 from chainbell.storage.metadata import METADATA, Kept
 from chainbell.storage.tables import MilestoneRow, ProjectRow, TaskRow
 
@@ -34,8 +34,6 @@ INSTEAD = {
     "delete": "cancel tasks with engine.apply, or call engine.portfolio.erase_account",
 }
 """What to use in the place of a statement that is refused."""
-OURS = "chainbell_ours"
-"""The execution option of a connection while its statements are the engine's own."""
 
 
 def watch(sessions: Any, apply: Callable[[list[Change], Session], Any], now: Callable[[], datetime]) -> None:
@@ -60,16 +58,6 @@ def watch(sessions: Any, apply: Callable[[list[Change], Session], Any], now: Cal
     event.listen(sessions, "after_begin", _after_begin)
 
 
-@contextmanager
-def ours(connection: Connection) -> Iterator[None]:
-    """Statements in this block are the engine's own, which a watched session's connection lets pass."""
-    connection.execution_options(**{OURS: True})
-    try:
-        yield
-    finally:
-        connection.execution_options(**{OURS: False})
-
-
 def _after_begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     if not event.contains(connection, "before_execute", _before_execute):
         event.listen(connection, "before_execute", _before_execute)
@@ -77,9 +65,10 @@ def _after_begin(_session: Session, _transaction: SessionTransaction, connection
 
 def _before_execute(connection: Connection, statement: Any, *_: Any) -> None:
     """Refuses what no flush has shown: bulk statements of the ORM, and those of Core."""
-    if isinstance(statement, UpdateBase) and statement.table.metadata is METADATA:
-        if not connection.get_execution_options().get(OURS):
-            raise _refusal(statement.__visit_name__, statement.table.name)
+    if isinstance(statement, UpdateBase) and not connections.is_ours(connection):
+        written: Any = statement.table
+        if written.metadata is METADATA:
+            raise _refusal(statement.__visit_name__, written.name)
 
 
 def _refuse_rows(kind: str, rows: Iterable[Any]) -> None:

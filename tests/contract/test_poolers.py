@@ -1,0 +1,151 @@
+"""Behind a pooler in transaction mode: nothing is left behind in a session of the server, nothing expected in one."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
+from chainbell.engine import Engine, StorageError
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.running.dispatching import LISTEN_DATABASE, run_dispatcher
+from chainbell.storage import Database, generate_key
+from chainbell.storage.notifications import CHANNEL, Listener
+from tests.e2e.receiver import receiving
+from tests.e2e.waiting import until
+from tests.plans import MONDAY, line_plan, task_update
+from tests.pooler import SESSIONS, pgbouncer, pooling
+
+SETTINGS = DeliverySettings(guard=LOOPBACK_ALLOWED)
+OF_A_SESSION = re.compile(
+    r"(UN)?LISTEN|SET (?!LOCAL|TRANSACTION)|RESET|PREPARE|DEALLOCATE|DISCARD|LOAD|CREATE TEMP|.*WITH HOLD"
+    r"|.*pg_(try_)?advisory_(un)?lock|.*set_config"
+)
+"""Statements whose effect outlasts their transaction."""
+MANY = 3 * SESSIONS + 10
+"""Executions of a statement: enough for psycopg to prepare it, and then to meet every session."""
+
+
+@pytest.fixture(params=["ours", "pgbouncer"])
+def pooled_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[str]:
+    """An empty database behind a pooler."""
+    if request.param == "pgbouncer":
+        with pgbouncer(postgresql_url) as url:
+            yield url
+    else:
+        with pooling(postgresql_url) as (url, _):
+            yield url
+
+
+def report(number: int) -> dict[str, Any]:
+    return task_update(1, MONDAY.isoformat(), status="InProgress", remainingDuration=1 + number % 7)
+
+
+def exercise(engine: Engine) -> None:
+    """Loads, reports, re-evaluates, delivers, reads: again and again, so that every statement could be prepared."""
+    with receiving() as receiver:
+        engine.webhooks.add(7, receiver.url, events=["task.duration_changed"])
+        engine.load(line_plan(), at=MONDAY)
+        for number in range(MANY):
+            engine.apply(report(number))
+            engine.status(1)
+        engine.apply_each(report(number) for number in range(MANY))
+        engine.reevaluate(MONDAY)
+        assert asyncio.run(engine.dispatcher().drain()) > MANY
+        assert len(receiver.requests) > MANY
+    assert engine.portfolio.retain() == 0
+
+
+def test_everything_works_behind_a_pooler(pooled_url: str) -> None:
+    with Engine(pooled_url, keys=[generate_key()], delivery=SETTINGS) as engine:
+        exercise(engine)
+
+
+def test_no_statement_outlasts_its_transaction(postgresql_url: str) -> None:
+    with pooling(postgresql_url) as (url, pooler):
+        with Engine(url, keys=[generate_key()], delivery=SETTINGS) as engine:
+            exercise(engine)
+        with Database(url).write() as connection:
+            connection.execute(text("SELECT 1"))
+    assert len(pooler.statements) > MANY
+    assert [statement for _, statement in pooler.statements if OF_A_SESSION.match(statement.strip())] == []
+    assert {name for name, _ in pooler.statements} == {""}, "none is prepared"
+
+
+def test_who_insists_on_prepared_statements_is_told_of_the_pooler(pooled_url: str) -> None:
+    with Engine(f"{pooled_url}?prepare_threshold=0", keys=[generate_key()]) as engine:
+        pass
+    with pytest.raises((StorageError, InvalidInputError), match="prepare_threshold=none"):
+        with Engine(f"{pooled_url}?prepare_threshold=0", keys=[generate_key()]) as engine:
+            engine.load(line_plan(), at=MONDAY)
+            for number in range(MANY):
+                engine.apply(report(number))
+
+
+def test_without_a_pooler_statements_are_prepared_unless_the_url_says_none(postgresql_url: str) -> None:
+    def prepared(url: str) -> int:
+        database = Database(url)
+        for _ in range(7):
+            with database.read() as connection:
+                connection.execute(text("SELECT 'prepared?'"))
+        with database.read() as connection:
+            count = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%pared?%'"))
+        database.close()
+        return int(count or 0)
+
+    assert prepared(postgresql_url) == 1
+    assert prepared(f"{postgresql_url}&prepare_threshold=none") == 0
+    assert prepared(f"{postgresql_url}&prepare_threshold=50") == 0
+
+
+def test_nothing_is_listened_to_through_a_pooler_but_directly(pooled_url: str, postgresql_url: str) -> None:
+    database = Database(pooled_url)
+    told: list[str] = []
+    listeners = [
+        Listener(database, lambda: told.append("pooled"), on_pooled=lambda: told.append("refused")),
+        Listener(database, lambda: told.append("direct"), direct_url=postgresql_url),
+    ]
+    for listener in listeners:
+        listener.start()
+    try:
+        until(lambda: {"refused", "direct"} <= set(told))
+        told.clear()
+        with database.write() as connection:
+            connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+        until(lambda: told == ["direct"])
+    finally:
+        for listener in listeners:
+            listener.stop()
+        database.close()
+
+
+def test_a_dispatcher_behind_a_pooler_finds_what_another_process_has_written(
+    pooled_url: str, postgresql_url: str
+) -> None:
+    key = generate_key()
+
+    async def deliver(engine: Engine, receiver: Any) -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(run_dispatcher(engine, engine.dispatcher(), stop))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(other.load, line_plan(), at=MONDAY)
+        await asyncio.to_thread(until, lambda: receiver.requests)
+        stop.set()
+        await running
+
+    with Engine(pooled_url, keys=[key], delivery=SETTINGS) as engine, Engine(postgresql_url, keys=[key]) as other:
+        with receiving() as receiver:
+            engine.webhooks.add(7, receiver.url, events=["task.ready"])
+            asyncio.run(deliver(engine, receiver))
+
+
+def test_a_url_to_listen_at_that_cannot_be_used_is_refused(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LISTEN_DATABASE, "sqlite:///x.db")
+    with Engine(postgresql_url, keys=[generate_key()]) as engine:
+        with pytest.raises(InvalidInputError, match="CHAINBELL_LISTEN_DATABASE: only PostgreSQL"):
+            asyncio.run(run_dispatcher(engine, engine.dispatcher, asyncio.Event()))  # type: ignore[arg-type]
