@@ -50,7 +50,11 @@ class Listener:
         direct_url: str | None = None,
         on_pooled: Callable[[], None] = lambda: None,
     ) -> None:
-        self._engine = None if database.is_sqlite else _listening_engine(direct_url or database.url.render_as_string(hide_password=False))
+        self._engine = (
+            None
+            if database.is_sqlite
+            else _listening_engine(direct_url or database.url.render_as_string(hide_password=False))
+        )
         self._on_notice = on_notice
         self._on_pooled = on_pooled
         self._stopping = threading.Event()
@@ -95,6 +99,4 @@ def _listening_engine(url: str) -> Engine:
     address = read_address(url)
     if address.is_sqlite:
         raise DatabaseUrlError("only PostgreSQL can be listened to")
-    return create_engine(
-        address.for_driver, hide_parameters=True, connect_args=address.arguments, poolclass=NullPool
-    )
+    return create_engine(address.for_driver, hide_parameters=True, connect_args=address.arguments, poolclass=NullPool)

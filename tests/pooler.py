@@ -70,7 +70,7 @@ class Pooler:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client, from its start to its end."""
-        with suppress(asyncio.IncompleteReadError, OSError), closing(writer):
+        with suppress(asyncio.IncompleteReadError, asyncio.CancelledError, OSError), closing(writer):
             while True:
                 length = await reader.readexactly(4)
                 start = length + await reader.readexactly(int.from_bytes(length, "big") - 4)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TwoPhaseTransaction, event, select, true
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.expression import SavepointClause
 
 from chainbell.engine.errors import InvalidInputError
 
@@ -53,7 +54,7 @@ def wait_for_commit(connection: Connection, announce: Announce) -> None:
         connection.execution_options(**{PENDING: _Waiting()})
         event.listen(connection, "commit", _commit)
         event.listen(connection, "rollback", _rolled_back)
-        event.listen(connection, "savepoint", _savepoint)
+        event.listen(connection, "before_execute", _before_execute)
         event.listen(connection, "rollback_savepoint", _rolled_back_to_savepoint)
     _waiting(connection).announcements.append(announce)
 
@@ -100,9 +101,11 @@ def _rolled_back(connection: Connection) -> None:
     _waiting(connection).take()
 
 
-def _savepoint(connection: Connection, name: str) -> None:
-    waiting = _waiting(connection)
-    waiting.before_savepoint[name] = len(waiting.announcements)
+def _before_execute(connection: Connection, statement: Any, *_: Any) -> None:
+    """Only the statement has a savepoint's name: the event of SQLAlchemy's comes before it has one."""
+    if isinstance(statement, SavepointClause):
+        waiting = _waiting(connection)
+        waiting.before_savepoint[statement.ident] = len(waiting.announcements)
 
 
 def _rolled_back_to_savepoint(connection: Connection, name: str, _context: None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ OF_A_SESSION = re.compile(
     r"|.*pg_(try_)?advisory_(un)?lock|.*set_config"
 )
 """Statements whose effect outlasts their transaction."""
-MANY = 3 * SESSIONS + 10
+MANY = 2 * SESSIONS + 7
 """Executions of a statement: enough for psycopg to prepare it, and then to meet every session."""
 
 
@@ -40,23 +41,31 @@ def pooled_url(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[
             yield url
 
 
-def report(number: int) -> dict[str, Any]:
-    return task_update(1, MONDAY.isoformat(), status="InProgress", remainingDuration=1 + number % 7)
+def report(project: int, number: int) -> dict[str, Any]:
+    remaining = 1 + number % 7
+    return task_update(1, MONDAY.isoformat(), project, status="InProgress", remainingDuration=remaining)
 
 
 def exercise(engine: Engine) -> None:
-    """Loads, reports, re-evaluates, delivers, reads: again and again, so that every statement could be prepared."""
+    """Loads, reports, re-evaluates, delivers, reads: so often that every statement could be prepared, and by more
+    threads than there are sessions."""
+
+    def work(project: int) -> None:
+        engine.load(line_plan(project_id=project), at=MONDAY)
+        for number in range(MANY):
+            engine.apply(report(project, number))
+            engine.status(project)
+        engine.apply_each(report(project, number) for number in range(MANY))
+
     with receiving() as receiver:
         engine.webhooks.add(7, receiver.url, events=["task.duration_changed"])
-        engine.load(line_plan(), at=MONDAY)
-        for number in range(MANY):
-            engine.apply(report(number))
-            engine.status(1)
-        engine.apply_each(report(number) for number in range(MANY))
+        with ThreadPoolExecutor(SESSIONS + 1) as threads:
+            list(threads.map(work, range(SESSIONS + 1)))
         engine.reevaluate(MONDAY)
-        assert asyncio.run(engine.dispatcher().drain()) > MANY
-        assert len(receiver.requests) > MANY
-    assert engine.portfolio.retain() == 0
+        assert asyncio.run(engine.dispatcher().drain()) == len(receiver.requests) > MANY
+    engine.portfolio.retain()
+    engine.portfolio.erase_account(7)
+    assert engine.events(account=7) == []
 
 
 def test_everything_works_behind_a_pooler(pooled_url: str) -> None:
@@ -75,14 +84,11 @@ def test_no_statement_outlasts_its_transaction(postgresql_url: str) -> None:
     assert {name for name, _ in pooler.statements} == {""}, "none is prepared"
 
 
-def test_who_insists_on_prepared_statements_is_told_of_the_pooler(pooled_url: str) -> None:
-    with Engine(f"{pooled_url}?prepare_threshold=0", keys=[generate_key()]) as engine:
-        pass
-    with pytest.raises((StorageError, InvalidInputError), match="prepare_threshold=none"):
-        with Engine(f"{pooled_url}?prepare_threshold=0", keys=[generate_key()]) as engine:
-            engine.load(line_plan(), at=MONDAY)
+def test_who_insists_on_prepared_statements_is_told_of_the_pooler(postgresql_url: str) -> None:
+    with pooling(postgresql_url) as (url, _), Engine(f"{url}?prepare_threshold=5", keys=[generate_key()]) as engine:
+        with pytest.raises(StorageError, match="prepare_threshold=none"):
             for number in range(MANY):
-                engine.apply(report(number))
+                engine.load(line_plan(project_id=number), at=MONDAY)
 
 
 def test_without_a_pooler_statements_are_prepared_unless_the_url_says_none(postgresql_url: str) -> None:
@@ -92,7 +98,9 @@ def test_without_a_pooler_statements_are_prepared_unless_the_url_says_none(postg
             with database.read() as connection:
                 connection.execute(text("SELECT 'prepared?'"))
         with database.read() as connection:
-            count = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%pared?%'"))
+            count = connection.scalar(
+                text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%pared?%'")
+            )
         database.close()
         return int(count or 0)
 
