@@ -27,7 +27,7 @@ PASSING_ON_SQLITE = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
-"""The primary result codes of SQLite that tell of the file's state; not those of a damaged file or a wrong statement."""
+"""The primary result codes of SQLite that tell of the file's state, not of a damaged file or a wrong statement."""
 
 
 class StorageError(ChainbellError):

@@ -17,7 +17,7 @@ def after_fork(method: Callable[[], None]) -> None:
 
 
 def _in_child() -> None:
-    for known in list(_CALLED):
+    for known in _CALLED:
         if (method := known()) is not None:
             method()
 

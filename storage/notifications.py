@@ -50,11 +50,8 @@ class Listener:
         direct_url: str | None = None,
         on_pooled: Callable[[], None] = lambda: None,
     ) -> None:
-        self._engine = (
-            None
-            if database.is_sqlite
-            else _listening_engine(direct_url or database.url.render_as_string(hide_password=False))
-        )
+        url = direct_url or database.url.render_as_string(hide_password=False)
+        self._engine = None if database.is_sqlite else _listening_engine(url)
         self._on_notice = on_notice
         self._on_pooled = on_pooled
         self._stopping = threading.Event()

@@ -1,4 +1,4 @@
-"""Pools of connections to PostgreSQL: connections that were lost are replaced, and poolers in between are recognised."""
+"""Connections to PostgreSQL: those that were lost are replaced, and poolers in between are recognised."""
 
 import select
 from typing import Any

@@ -83,7 +83,7 @@ def read_address(url: str) -> Address:
 
 
 def _hosts_as_parameters(found: re.Match[str]) -> str:
-    """libpq's `//a:1,b:2/name` as SQLAlchemy reads it: `//name?host=a:1&host=b:2`."""
+    """The form of libpq, `//a:1,b:2/name` in that of SQLAlchemy: `//name?host=a:1&host=b:2`."""
     hosts = "&".join(f"host={host}" for host in found["hosts"].split(","))
     path, _, query = found["after"].partition("?")
     return f"{found['before']}{path or '/'}?{hosts}" + (f"&{query}" if query else "")

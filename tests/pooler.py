@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import pytest
 from sqlalchemy import URL, make_url
@@ -35,6 +36,8 @@ class Pooler:
 
     The sessions take turns, so what a client leaves behind in one is missing in its next transaction, and is there in
     another client's. `statements` are all that clients have sent, with the names of those that were to be prepared.
+    With `break_at_commit` the connection of the next client that commits is broken, once: before its request is passed
+    on, or before the answer is.
     """
 
     def __init__(self, server: URL) -> None:
@@ -44,6 +47,7 @@ class Pooler:
             self._sessions.put_nowait(None)  # not opened yet
         self.start = self.greeting = b""
         self.statements: list[tuple[str, str]] = []
+        self.break_at_commit: Literal["request", "answer"] | None = None
 
     async def take(self) -> Session:
         """The session that has been free for the longest; waits until there is one."""
@@ -110,6 +114,7 @@ class Client:
         self._pooler, self._reader, self._writer = pooler, reader, writer
         self._held: Session | None = None
         self._unanswered = 0
+        self._breaks_at: str | None = None
 
     async def serve(self) -> None:
         """Passes on messages until the client leaves."""
@@ -117,6 +122,10 @@ class Client:
         try:
             while (message := await read_message(self._reader))[0] != "X":
                 self._pooler.note(*message)
+                if message[1][5:] == b"COMMIT\0" and self._pooler.break_at_commit is not None:
+                    self._breaks_at, self._pooler.break_at_commit = self._pooler.break_at_commit, None
+                    if self._breaks_at == "request":
+                        return
                 if self._held is None:
                     self._held = await self._pooler.take()
                     answering = asyncio.create_task(self._answer(self._held))
@@ -133,6 +142,9 @@ class Client:
         try:
             while True:
                 kind, message = await read_message(session[0])
+                if self._breaks_at == "answer":
+                    self._writer.close()
+                    return
                 self._writer.write(message)
                 self._unanswered -= kind == "Z"
                 if kind == "Z" and message[-1:] == b"I" and not self._unanswered:

@@ -44,7 +44,7 @@ def joined(session: Session | Connection) -> Iterator[Connection]:
             projects.begin_writing(connection)
             is_autocommit = not connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]
         else:
-            is_autocommit = connection.dialect.detect_autocommit_setting(connection.connection.dbapi_connection)
+            is_autocommit = connection.dialect.detect_autocommit_setting(connection.connection)
         if is_autocommit:
             raise InvalidInputError(
                 "session",

@@ -86,9 +86,13 @@ def test_no_statement_outlasts_its_transaction(postgresql_url: str) -> None:
 
 def test_who_insists_on_prepared_statements_is_told_of_the_pooler(postgresql_url: str) -> None:
     with pooling(postgresql_url) as (url, _), Engine(f"{url}?prepare_threshold=5", keys=[generate_key()]) as engine:
-        with pytest.raises(StorageError, match="prepare_threshold=none"):
+
+        def load_many() -> None:
             for number in range(MANY):
                 engine.load(line_plan(project_id=number), at=MONDAY)
+
+        with pytest.raises(StorageError, match="prepare_threshold=none"):
+            load_many()
 
 
 def test_without_a_pooler_statements_are_prepared_unless_the_url_says_none(postgresql_url: str) -> None:
@@ -144,16 +148,23 @@ def test_a_dispatcher_behind_a_pooler_finds_what_another_process_has_written(
         stop.set()
         await running
 
-    with Engine(pooled_url, keys=[key], delivery=SETTINGS) as engine, Engine(postgresql_url, keys=[key]) as other:
-        with receiving() as receiver:
-            engine.webhooks.add(7, receiver.url, events=["task.ready"])
-            asyncio.run(deliver(engine, receiver))
+    with (
+        Engine(pooled_url, keys=[key], delivery=SETTINGS) as engine,
+        Engine(postgresql_url, keys=[key]) as other,
+        receiving() as receiver,
+    ):
+        engine.webhooks.add(7, receiver.url, events=["task.ready"])
+        asyncio.run(deliver(engine, receiver))
 
 
 def test_a_url_to_listen_at_that_cannot_be_used_is_refused(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(LISTEN_DATABASE, "sqlite:///x.db")
-    with Engine(postgresql_url, keys=[generate_key()]) as engine:
-        with pytest.raises(InvalidInputError, match="CHAINBELL_LISTEN_DATABASE: only PostgreSQL"):
-            asyncio.run(run_dispatcher(engine, engine.dispatcher, asyncio.Event()))  # type: ignore[arg-type]
+
+    async def run(engine: Engine) -> None:
+        await run_dispatcher(engine, engine.dispatcher(), asyncio.Event())
+
+    refused = pytest.raises(InvalidInputError, match="CHAINBELL_LISTEN_DATABASE: only PostgreSQL")
+    with Engine(postgresql_url, keys=[generate_key()]) as engine, refused:
+        asyncio.run(run(engine))
