@@ -1,7 +1,7 @@
 """What is kept: tables, projects, events, the outbox, sealed secrets. Synchronous; callers bring the transaction."""
 
 from chainbell.storage.database import Database
-from chainbell.storage.errors import ConflictError, StorageError, is_passing
+from chainbell.storage.errors import ConflictError, StorageError, UnknownOutcomeError, is_passing
 from chainbell.storage.metadata import METADATA
 from chainbell.storage.outbox import Attempt, Claim, DeliveryState, NewDelivery, Settlement
 from chainbell.storage.projects import AmbiguousProjectError, Located, StoredProject
@@ -26,6 +26,7 @@ __all__ = [
     "Settlement",
     "StorageError",
     "StoredProject",
+    "UnknownOutcomeError",
     "VersionConflictError",
     "Webhook",
     "generate_key",

@@ -68,18 +68,9 @@ class Server:
     def restart(self) -> None:
         """Ends the server at once, as a crash would, and starts it again where it was."""
         handle = self._handle
-        command = [
-            handle.bin_path / "pg_ctl",
-            "-D",
-            handle.pgdata,
-            "-l",
-            handle.log,
-            "-m",
-            "immediate",
-            "-w",
-            "restart",
-        ]
-        subprocess.run(command, check=True, user=handle.system_user, stdout=subprocess.DEVNULL)
+        command = [handle.bin_path / "pg_ctl", "restart", "-m", "immediate", "-w", "-D", handle.pgdata]
+        log = ["-l", handle.log]
+        subprocess.run([*command, *log], check=True, user=handle.system_user, stdout=subprocess.DEVNULL)
 
     def pid(self) -> int:
         return int(self._handle.get_pid())

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import Engine as Host
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -134,12 +134,12 @@ def test_a_transaction_that_has_failed_is_not_taken_for_committed(
     if engine.database.is_sqlite:
         pytest.skip("on SQLite the transaction goes on after a statement that fails")
     with host.connect() as connection, Session(host) as session:
-        joined: Session | object = connection if kind == "connection" else session
-        engine.apply(started(), session=joined)  # type: ignore[arg-type]
+        joined: Session | Connection = connection if kind == "connection" else session
+        engine.apply(started(), session=joined)
         with pytest.raises(DBAPIError):
-            joined.execute(text("SELECT nonsense"))  # type: ignore[attr-defined]
+            joined.execute(text("SELECT nonsense"))
         with pytest.raises(DBAPIError, match="aborted"):
-            joined.commit()  # type: ignore[attr-defined]
+            joined.commit()
     assert heard == []
     assert engine.status(1).tasks[0].status == "NotStarted"
 
@@ -180,19 +180,19 @@ def test_hosts_with_snapshots_get_a_conflict_and_can_try_again(
         pytest.skip("SQLite serialises its writers")
     engine.load(line_plan(), at=MONDAY)
     heard.clear()
-    host = create_engine(engine.database.url, isolation_level=level)  # type: ignore[arg-type]
+    host = create_engine(engine.database.url, isolation_level=level)
     with Session(host) as first, host.connect() as connection, Session(host) as session:
-        second: Session | object = connection if kind == "connection" else session
+        second: Session | Connection = connection if kind == "connection" else session
         for one in (first, second):
-            one.execute(text("SELECT count(*) FROM chainbell_task"))  # type: ignore[attr-defined]
+            one.execute(text("SELECT count(*) FROM chainbell_task"))
         engine.apply(report(3), session=first)
         first.commit()
         with pytest.raises(ConflictError, match="roll back and try again"):
-            engine.apply(report(2), session=second)  # type: ignore[arg-type]
-        second.rollback()  # type: ignore[attr-defined]
+            engine.apply(report(2), session=second)
+        second.rollback()
         assert [event.data["newRemainingDuration"] for event in heard] == [3]
-        engine.apply(report(2), session=second)  # type: ignore[arg-type]
-        second.commit()  # type: ignore[attr-defined]
+        engine.apply(report(2), session=second)
+        second.commit()
     host.dispose()
     assert [event.data["newRemainingDuration"] for event in heard] == [3, 2]
     assert engine.status(1).tasks[0].remaining_duration == 2

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, delete, insert, update
+from sqlalchemy import create_engine, delete, insert, inspect, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from chainbell.engine import Engine, InvalidInputError
@@ -13,7 +13,7 @@ from tests.hosts import hearing, started
 from tests.plans import MONDAY, line_plan
 
 DONE = {"project_key": 1, "id": 1, "status": "Completed"}
-MADE = {
+MADE: dict[str, Any] = {
     "project_key": 1,
     "id": 9,
     "position": 9,
@@ -58,8 +58,8 @@ REFUSED: dict[str, tuple[Callable[[Session], object], str]] = {
     "query to delete": (lambda session: session.query(TaskRow).delete(), "cancel tasks"),
     "delete": (lambda session: session.execute(delete(TaskRow)), "cancel tasks"),
     "insert": (lambda session: session.execute(insert(MilestoneRow).values(**MADE)), "engine.load"),
-    "mappings": (lambda session: session.bulk_update_mappings(TaskRow.__mapper__, [DONE]), "edit rows one by one"),
-    "new mappings": (lambda session: session.bulk_insert_mappings(MilestoneRow.__mapper__, [MADE]), "engine.load"),
+    "mappings": (lambda session: session.bulk_update_mappings(inspect(TaskRow), [DONE]), "edit rows one by one"),
+    "new mappings": (lambda session: session.bulk_insert_mappings(inspect(MilestoneRow), [MADE]), "engine.load"),
     "objects": (save_in_bulk, "edit rows one by one"),
     "a new row": (add_row, "engine.load"),
     "a deleted row": (delete_row, "cancel tasks"),
