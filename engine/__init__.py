@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         NotFoundError,
         StaleChange,
         StorageError,
+        UnknownOutcomeError,
     )
     from chainbell.engine.logs import configure_logging
     from chainbell.engine.portfolio.batch import BatchReport
@@ -58,6 +59,7 @@ _PLACES = {
         "NotFoundError",
         "StaleChange",
         "StorageError",
+        "UnknownOutcomeError",
     ),
     "logs": ("configure_logging",),
     "portfolio.batch": ("BatchReport",),
@@ -101,6 +103,7 @@ __all__ = [
     "Statistics",
     "StorageError",
     "TaskUpdateFields",
+    "UnknownOutcomeError",
     "configure_logging",
     "read_change",
     "read_plan",

@@ -68,11 +68,12 @@ class Engine:
         """Applies one change durably and returns its events; for a known `changeId`, the events that it fired then.
 
         With a `session` (or a connection), the change joins the host's transaction. Nothing is committed here, and a
-        rollback by the host also undoes state, events and deliveries. Signals wait for the session's commit; a
-        connection sends none.
+        rollback by the host also undoes state, events and deliveries. Signals wait for the host's commit. A session or
+        connection in AUTOCOMMIT is refused.
 
         Raises InvalidInputError (or StaleChange) with field and reason, EvaluationError if the rules fail,
-        ConflictError if other writers keep coming first, or StorageError. Then nothing of the change is written.
+        ConflictError if other writers keep coming first, or StorageError. Then nothing of the change is written, except
+        that after an UnknownOutcomeError it is written as a whole or not at all.
         """
         return self._changes.apply_all([change], session=session)
 
@@ -92,8 +93,9 @@ class Engine:
         """Applies the host's edits of chainbell's own rows through these ORM sessions as changes, in the same flush.
 
         `sessions` is a Session class, a sessionmaker or one session. A host may edit `TaskRow.status`, `.remaining` and
-        `.percent`, `ProjectRow.status` and `MilestoneRow.achieved_at`; for any other edit, the flush raises
-        InvalidInputError. `session.info["chainbell_by"]` may name the person.
+        `.percent`, `ProjectRow.status` and `MilestoneRow.achieved_at`; any other edit, a bulk statement, an insert and
+        a delete of chainbell's rows raise InvalidInputError. SQL as text is not seen. `session.info["chainbell_by"]`
+        may name the person.
         """
         self._changes.watch(sessions)
 

@@ -7,12 +7,13 @@
     ├── EvaluationError          a project cannot be read, or the rules failed for it: `project_id` and `reason`
     ├── ConflictError            other writers came first; you may send the same change again
     └── StorageError             the database is full, unavailable, locked or read-only; you may try again
+        └── UnknownOutcomeError  the connection was lost at the commit: send it again with the same `changeId`
 
 Errors of `chainbell.rules` (`FieldError` and its subclasses) become InvalidInputError here.
 """
 
 from chainbell.rules.errors import ChainbellError, EvaluationError
-from chainbell.storage.errors import ConflictError, StorageError
+from chainbell.storage.errors import ConflictError, StorageError, UnknownOutcomeError
 
 
 class InvalidInputError(ChainbellError):
@@ -40,4 +41,5 @@ __all__ = [
     "NotFoundError",
     "StaleChange",
     "StorageError",
+    "UnknownOutcomeError",
 ]

@@ -1,13 +1,14 @@
 """What is kept: tables, projects, events, the outbox, sealed secrets. Synchronous; callers bring the transaction."""
 
 from chainbell.storage.audit import LIBRARY, Act, Actor, AuditLine
-from chainbell.storage.database import Database, DatabaseUrlError
-from chainbell.storage.errors import ConflictError, StorageError, is_passing
+from chainbell.storage.database import Database
+from chainbell.storage.errors import ConflictError, StorageError, UnknownOutcomeError, is_passing
 from chainbell.storage.metadata import METADATA
 from chainbell.storage.outbox import Attempt, Claim, DeliveryState, NewDelivery, Settlement
 from chainbell.storage.projects import AmbiguousProjectError, Located, StoredProject
 from chainbell.storage.saving import VersionConflictError
 from chainbell.storage.secrets import KeyRing, KeyRingError, generate_key, key_file_beside
+from chainbell.storage.urls import DatabaseUrlError
 from chainbell.storage.webhooks import Webhook
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Settlement",
     "StorageError",
     "StoredProject",
+    "UnknownOutcomeError",
     "VersionConflictError",
     "Webhook",
     "generate_key",

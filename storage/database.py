@@ -5,81 +5,62 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateSchema
 
-from chainbell.rules.errors import FieldError
 from chainbell.storage import migrations
 from chainbell.storage.clock import ServerClock
-from chainbell.storage.errors import translated
+from chainbell.storage.errors import StorageError, translated
+from chainbell.storage.forking import after_fork
 from chainbell.storage.metadata import SCHEMA
-
-BUSY_SECONDS = 30
-"""How long a SQLite writer waits for another one before StorageError."""
-
+from chainbell.storage.pooling import avoid_lost_connections, prepare_nothing_behind_a_pooler
+from chainbell.storage.urls import BUSY_SECONDS, Address, DatabaseUrlError, read_address
 
 _CREATING = 0x636861696E62656C
 """The key of the PostgreSQL advisory lock under which tables are created and upgraded."""
 
 
-class DatabaseUrlError(FieldError):
-    """A database URL that cannot be used; the reason says why and, where it can, what to write instead."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("database", reason)
-
-
-_SPELLINGS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
-_ASYNCHRONOUS = {"asyncpg": "postgresql", "aiosqlite": "sqlite"}
-
-
-def _checked(url: str) -> URL:
-    """The URL with the driver that chainbell uses; raises DatabaseUrlError for one it cannot use."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise DatabaseUrlError(str(error)) from None
-    name, _, driver = parsed.drivername.partition("+")
-    if driver in _ASYNCHRONOUS:
-        plain = _ASYNCHRONOUS[driver]
-        raise DatabaseUrlError(
-            f"{parsed.drivername!r} names an asynchronous driver; write {plain}://, an async host joins by run_sync"
-        )
-    if name not in ("sqlite", *_SPELLINGS):
-        raise DatabaseUrlError(f"{name!r} is neither sqlite nor postgresql")
-    return parsed.set(drivername=_SPELLINGS.get(parsed.drivername, parsed.drivername))
-
-
 class Database:
     """One database: `read()` and `write()` transactions, each committed or rolled back as a whole.
 
-    Within them the driver's errors become StorageError and ConflictError (`errors.py`). Raises DatabaseUrlError for a
+    Within them the driver's errors become StorageError and ConflictError (`errors.py`). A process that was forked has
+    connections of its own; a database in memory stays with the process that opened it. Raises DatabaseUrlError for a
     URL that cannot be used.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _checked(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._address = read_address(url)
         self._clock = ServerClock()
         try:
-            self.engine = self._open_sqlite() if self.is_sqlite else create_engine(self.url, hide_parameters=True)
-        except (ArgumentError, NoSuchModuleError) as error:
+            self.engine = self._open_sqlite() if self.is_sqlite else self._open_postgresql()
+        except (ArgumentError, NoSuchModuleError, ValueError) as error:
             raise DatabaseUrlError(str(error)) from None
-        except ModuleNotFoundError as error:
-            raise DatabaseUrlError(f"its driver {error.name} is missing: pip install 'chainbell[postgres]'") from None
+        self._is_of_another_process = False
+        self._inherited: list[object] = []
+        after_fork(self._forked)
+
+    @property
+    def url(self) -> URL:
+        """The URL as it was given, with the driver that is used."""
+        return self._address.url
+
+    @property
+    def is_sqlite(self) -> bool:
+        """SQLite, not PostgreSQL."""
+        return self._address.is_sqlite
 
     @property
     def is_in_memory(self) -> bool:
         """A SQLite database that lives as long as this object."""
-        return self.is_sqlite and self.url.database in (None, "", ":memory:")
+        return self._address.is_in_memory
 
     def _open_sqlite(self) -> Engine:
-        options: dict[str, Any] = {"poolclass": StaticPool} if self.is_in_memory else {}
-        waits = {} if "timeout" in self.url.query else {"timeout": BUSY_SECONDS}
-        arguments = {**waits, "check_same_thread": False}
-        engine = create_engine(self.url, hide_parameters=True, connect_args=arguments, **options)
+        options: dict[str, Any] = {}
+        if self.is_in_memory:  # it is its connection, which threads use in turn
+            options = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_SECONDS}
+        engine = _engine(self._address, **options)
 
         @event.listens_for(engine, "connect")
         def on_connect(connection: Any, _record: Any) -> None:
@@ -88,6 +69,21 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
 
         return engine
+
+    def _open_postgresql(self) -> Engine:
+        engine = _engine(self._address)
+        avoid_lost_connections(engine)
+        if not self._address.decides_on_preparing:
+            prepare_nothing_behind_a_pooler(engine)
+        return engine
+
+    def _forked(self) -> None:
+        """In the child, the parent's connections are neither used nor closed; it opens its own."""
+        if self.is_in_memory:
+            self._is_of_another_process = True
+        else:
+            self._inherited.append(self.engine.pool)
+            self.engine.dispose(close=False)
 
     def prepare(self) -> None:
         """Creates the tables in an empty database; raises RevisionError where `upgrade` is needed first."""
@@ -122,17 +118,28 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that writes: SQLite admits one at a time, from its first statement on."""
-        with translated(), self.engine.begin() as connection:
-            self._begin(connection, "BEGIN IMMEDIATE")
+        """A transaction that writes: SQLite admits one at a time, from its first statement on.
+
+        Raises UnknownOutcomeError where the connection is lost during the commit.
+        """
+        with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, from one snapshot."""
-        with translated(), self.engine.begin() as connection:
-            self._begin(connection, "BEGIN")
+        with self._transaction("BEGIN") as connection:
             yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        if self._is_of_another_process:
+            raise StorageError("a database in memory is not there in a forked process: use a file", is_passing=False)
+        with translated(), self.engine.connect() as connection, connection.begin() as transaction:
+            self._begin(connection, begin)
+            yield connection
+            with translated(at_commit=True):
+                transaction.commit()
 
     def _begin(self, connection: Connection, statement: str) -> None:
         """Begins a SQLite transaction here, not where the driver guesses, and directly on the driver's connection:
@@ -154,3 +161,7 @@ class Database:
     def close(self) -> None:
         """Closes the pooled connections; a database in memory is gone with its connection."""
         self.engine.dispose()
+
+
+def _engine(address: Address, **options: Any) -> Engine:
+    return create_engine(address.for_driver, hide_parameters=True, connect_args=address.arguments, **options)

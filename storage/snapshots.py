@@ -4,6 +4,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from chainbell.storage import Located, StoredProject
+from chainbell.storage.forking import after_fork
 
 MOST_TASKS = 100_000
 """The most tasks that all snapshots hold together; some 100 MB."""
@@ -17,6 +18,11 @@ class Snapshots:
         self._tasks = 0
         self._kept: OrderedDict[int, StoredProject] = OrderedDict()
         self._lock = Lock()
+        after_fork(self._forked)
+
+    def _forked(self) -> None:
+        """A thread that is not there in the child may have held the lock; what it was about to keep is dropped."""
+        self._lock, self._kept, self._tasks = Lock(), OrderedDict(), 0
 
     def get(self, located: Located) -> StoredProject | None:
         """The project, if it is kept at the version that the row has; None otherwise."""

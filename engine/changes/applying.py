@@ -21,12 +21,13 @@ from chainbell.engine.documents.change_types import ChangeFields
 from chainbell.engine.documents.fields import invalid
 from chainbell.engine.documents.plan import PlanDocument, read_plan
 from chainbell.engine.errors import ConflictError, EvaluationError, InvalidInputError, StorageError
-from chainbell.engine.hosts.sessions import joined_connection, wait_for_commit
+from chainbell.engine.hosts.sessions import joined, wait_for_commit
 from chainbell.engine.hosts.watching import watch
 from chainbell.engine.logs import log
 from chainbell.engine.planner import Planner
 from chainbell.rules import Event, HostId
 from chainbell.storage import VersionConflictError, projects
+from chainbell.storage.errors import translated
 
 ATTEMPTS_ON_CONFLICT = 8
 ATTEMPTS_AHEAD = 6
@@ -187,16 +188,15 @@ class Changes:
             return None, error
 
     def _apply_joined(self, changes: list[Change], session: Session | Connection) -> list[Event]:
-        connection = joined_connection(session)
-        self._core.database.look_at_clock(connection)
-        unit = self._unit(within(connection))
         try:
-            applied = [one for change in changes for one in unit.apply(change)]
-            unit.flush(connection)
-        except (VersionConflictError, IntegrityError) as error:
+            with translated(), joined(session) as connection:
+                self._core.database.look_at_clock(connection)
+                unit = self._unit(within(connection))
+                applied = [one for change in changes for one in unit.apply(change)]
+                unit.flush(connection)
+        except (VersionConflictError, IntegrityError, ConflictError) as error:
             raise ConflictError(f"another writer came first; roll back and try again ({error})") from error
-        if isinstance(session, Session):
-            wait_for_commit(session, partial(self._announce_joined, unit, applied))
+        wait_for_commit(session, partial(self._announce_joined, unit, applied))
         return [event for one in applied for event in one.events]
 
     def _announce_joined(self, unit: UnitOfWork, applied: Iterable[Applied]) -> None:

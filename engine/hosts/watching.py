@@ -2,17 +2,20 @@
 
 If a host sets `task.status = "Completed"` on a `TaskRow` through its ORM session, the effect is that of `engine.apply`:
 the edit is removed from the flush and applied as a change, which writes the row and everything that follows from it.
+Every other statement of these sessions that would write chainbell's tables is refused: bulk updates, inserts, deletes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, inspect
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, UpdateBase, event, inspect
+from sqlalchemy.orm import Session, SessionTransaction
 
 from chainbell.engine.documents.change import Change, read_change
 from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.hosts import connections
+from chainbell.storage.metadata import METADATA, Kept
 from chainbell.storage.tables import MilestoneRow, ProjectRow, TaskRow
 
 BY = "chainbell_by"
@@ -25,10 +28,20 @@ REPORTED: dict[type[Any], dict[str, str]] = {
 """For each kind of row, the columns that a host may edit, with the fields of the change that they become."""
 
 
+INSTEAD = {
+    "insert": "load a plan with engine.load, or call engine.webhooks.add",
+    "update": "edit rows one by one, or call engine.apply",
+    "delete": "cancel tasks with engine.apply, or call engine.portfolio.erase_account",
+}
+"""What to use in the place of a statement that is refused."""
+
+
 def watch(sessions: Any, apply: Callable[[list[Change], Session], Any], now: Callable[[], datetime]) -> None:
     """Listens to a session, a session class or a sessionmaker; calls `apply` with the changes of each flush."""
 
     def before_flush(session: Session, _context: Any, _instances: Any) -> None:
+        _refuse_rows("insert", session.new)
+        _refuse_rows("delete", session.deleted)
         changes: list[Change] = []
         edited: list[Any] = []
         for row in sorted(session.dirty, key=_order):
@@ -42,6 +55,31 @@ def watch(sessions: Any, apply: Callable[[list[Change], Session], Any], now: Cal
             apply(changes, session)
 
     event.listen(sessions, "before_flush", before_flush)
+    event.listen(sessions, "after_begin", _after_begin)
+
+
+def _after_begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    if not event.contains(connection, "before_execute", _before_execute):
+        event.listen(connection, "before_execute", _before_execute)
+
+
+def _before_execute(connection: Connection, statement: Any, *_: Any) -> None:
+    """Refuses what no flush has shown: bulk statements of the ORM, and those of Core."""
+    if isinstance(statement, UpdateBase) and not connections.is_ours(connection):
+        written: Any = statement.table
+        if written.metadata is METADATA:
+            raise _refusal(statement.__visit_name__, written.name)
+
+
+def _refuse_rows(kind: str, rows: Iterable[Any]) -> None:
+    for row in rows:
+        if isinstance(row, Kept):
+            raise _refusal(kind, type(row).__name__)
+
+
+def _refusal(kind: str, name: str) -> InvalidInputError:
+    instead = INSTEAD.get(kind, "call engine.apply")
+    return InvalidInputError(name, f"a watched session cannot {kind} what is chainbell's own; {instead}")
 
 
 def _order(row: Any) -> tuple[int, str]:

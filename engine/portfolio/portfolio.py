@@ -73,7 +73,7 @@ class Portfolio:
                 checked_id(given, field)
         if workers < 1:
             raise InvalidInputError("workers", f"{workers} is less than 1")
-        if self._core.database.url.database in (None, "", ":memory:") and (workers > 1 or dask):
+        if self._core.database.is_in_memory and (workers > 1 or dask):
             raise InvalidInputError("workers", "a database in memory belongs to one process")
         if self._core.database.is_sqlite and dask:
             raise InvalidInputError("dask", "a cluster needs PostgreSQL: a SQLite file belongs to one machine")

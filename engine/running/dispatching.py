@@ -5,6 +5,7 @@ it at once; on PostgreSQL, so does a commit in another process. A slow interval 
 """
 
 import asyncio
+import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -12,22 +13,37 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from chainbell.delivery import Dispatcher
 from chainbell.engine.engine import Engine
+from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.logs import log
 from chainbell.engine.running.housekeeping import Housekeeping, schedule
+from chainbell.rules import FieldError
 from chainbell.storage.notifications import Listener
 
 LOOK_AGAIN_SECONDS = 1.0
-"""How soon commits of other processes are noticed on SQLite; on PostgreSQL they send a notification."""
+"""How soon commits of other processes are noticed where no notification comes: on SQLite, and through a pooler."""
 GRACE_SECONDS = 2.5
 """How long attempts in flight have to end once `stop` is set; then they are made again later, by whoever is there."""
+LISTEN_DATABASE = "CHAINBELL_LISTEN_DATABASE"
+"""The environment variable with the URL at which PostgreSQL itself answers, not a pooler."""
 
 
 async def run_dispatcher(
-    engine: Engine, dispatcher: Dispatcher, stop: asyncio.Event, housekeeping: Housekeeping | None = None
+    engine: Engine,
+    dispatcher: Dispatcher,
+    stop: asyncio.Event,
+    housekeeping: Housekeeping | None = None,
+    *,
+    listen_database: str | None = None,
 ) -> None:
-    """Delivers until `stop` is set, and runs housekeeping on schedule; attempts in flight then have
-    `GRACE_SECONDS` to end."""
+    """Delivers until `stop` is set, and runs housekeeping on schedule; attempts in flight then have `GRACE_SECONDS`.
+
+    `listen_database`, or else CHAINBELL_LISTEN_DATABASE, is the URL at which PostgreSQL itself answers, where the
+    engine's goes through a pooler: notifications of other processes come only from there. Without it their deliveries
+    are found within a second. Raises InvalidInputError for a URL that cannot be used.
+    """
     loop = asyncio.get_running_loop()
     scheduler = AsyncIOScheduler(timezone=UTC)
+    direct_url = listen_database or os.environ.get(LISTEN_DATABASE) or None
 
     async def wake() -> None:
         dispatcher.wake()
@@ -44,10 +60,16 @@ async def run_dispatcher(
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(dispatcher.wake)
 
+    def on_pooled() -> None:
+        log.warning("chainbell.pooler_does_not_notify", setting=LISTEN_DATABASE)
+
+    try:
+        listener = Listener(engine.database, lambda: nudge(engine), direct_url=direct_url, on_pooled=on_pooled)
+    except FieldError as error:
+        raise InvalidInputError(LISTEN_DATABASE, error.reason) from None
     scheduler.add_job(wake, "interval", seconds=LOOK_AGAIN_SECONDS, id="look", coalesce=True, misfire_grace_time=None)
     if housekeeping is not None:
         schedule(scheduler, engine, housekeeping)
-    listener = Listener(engine.database, lambda: nudge(engine))
     scheduler.start()
     listener.start()
     engine.enqueued.connect(nudge)
