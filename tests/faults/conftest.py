@@ -1,0 +1,46 @@
+"""The databases of this tier, a PostgreSQL server of its own, and the seed of a run."""
+
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.databases import *  # noqa: F403
+from tests.faults.interposing import Interposed, build
+from tests.faults.private_server import PrivateServer
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """What all chance of a run comes from; CHAINBELL_SEED repeats one. A failing test shows it."""
+    return int(os.environ.get("CHAINBELL_SEED") or random.SystemRandom().randrange(2**32))
+
+
+@pytest.fixture
+def chance(seed: int, request: pytest.FixtureRequest) -> random.Random:
+    """The chance of one test; it prints how to repeat it."""
+    print(f"CHAINBELL_SEED={seed}")
+    return random.Random(f"{seed} {request.node.nodeid}")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Interposed | None:
+    """The library of faults, built once; None without a C compiler."""
+    return build(tmp_path_factory.mktemp("interposed"))
+
+
+@pytest.fixture
+def interposed(library: Interposed | None) -> Interposed:
+    """The library of faults, for tests that are skipped without it."""
+    if library is None:
+        pytest.skip("there is no C compiler")
+    return library
+
+
+@pytest.fixture(scope="session")
+def private_server(library: Interposed | None) -> Iterator[PrivateServer]:
+    """A PostgreSQL server that tests may stop, fill and break, each with a database of its own on it."""
+    server = PrivateServer(library)
+    yield server
+    server.close()
