@@ -14,6 +14,11 @@ CONFLICTS = {"40001", "40P01"}
 """The SQLSTATEs of PostgreSQL after which a transaction can be repeated: serialization failure, deadlock."""
 
 
+PASSING = {"25006", "25P03", "25P04"}
+"""SQLSTATEs that say how the server is, though they are no operational errors to the driver: read-only, as after a
+failover to a server that is not promoted yet; a transaction that was idle, or open, for longer than it allows."""
+
+
 class StorageError(ChainbellError):
     """The database refused, and nothing was kept.
 
@@ -46,9 +51,11 @@ def translated() -> Iterator[None]:
     except (IntegrityError, SQLiteIntegrityError):
         raise
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in CONFLICTS:
+        state = getattr(error.orig, "sqlstate", None)
+        if state in CONFLICTS:
             raise ConflictError(f"another transaction came first: {error.orig}") from error
-        passing = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+        is_operational = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+        passing = is_operational or state in PASSING
         raise StorageError(f"the database refused: {error.orig}", is_passing=passing) from error
     except PoolTimeoutError as error:
         raise StorageError(f"all connections to the database are taken: {error}") from error

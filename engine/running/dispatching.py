@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from chainbell.delivery import Dispatcher
 from chainbell.engine.engine import Engine
+from chainbell.engine.logs import log
 from chainbell.engine.running.housekeeping import Housekeeping, schedule
 from chainbell.storage.notifications import Listener
 
@@ -48,6 +49,7 @@ async def run_dispatcher(
     scheduler.start()
     listener.start()
     engine.enqueued.connect(nudge)
+    log.info("chainbell.dispatching")
     running = asyncio.create_task(dispatcher.run(on_idle))
     stopping = asyncio.create_task(stop.wait())
     try:

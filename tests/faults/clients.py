@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 from chainbell.delivery import is_signed
 from tests.e2e.receiver import Receiver, receiving, status
 from tests.faults.history import Recorder
-from tests.faults.workers import SECRET, change_of
+from tests.faults.workers import PAUSE_SECONDS, SECRET, change_of
 
 TIMEOUT_SECONDS = 20.0
 FAILING = 7
@@ -23,17 +23,17 @@ FAILING = 7
 class Client(threading.Thread):
     """Sends one change after the other, each again until it is acknowledged."""
 
-    def __init__(self, base: str, token: str, project: int, recorder: Recorder, pause_seconds: float) -> None:
+    def __init__(self, base: str, token: str, project: int, recorder: Recorder) -> None:
         super().__init__(name="client", daemon=True)
         self.last_answer: tuple[int, str | None] = (0, None)
         """The status and the Retry-After of the last answer; 0 where there was none."""
         self._base, self._token, self._project = base, token, project
-        self._recorder, self._pause = recorder, pause_seconds
+        self._recorder = recorder
         self._stopping = threading.Event()
 
     def run(self) -> None:
         number = 0
-        while not self._stopping.wait(self._pause):
+        while not self._stopping.wait(PAUSE_SECONDS):
             change = change_of("client", number, self._project)
             self._recorder.invoked(change["changeId"])
             code, retry_after, answer = post(f"{self._base}/api/v1/changes", self._token, change)

@@ -3,6 +3,8 @@
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -25,9 +27,13 @@ def chance(seed: int, request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Interposed | None:
-    """The library of faults, built once; None without a C compiler."""
-    return build(tmp_path_factory.mktemp("interposed"))
+def library() -> Iterator[Interposed | None]:
+    """The library of faults, built once; None without a C compiler.
+
+    Its folder is not pytest's: a PostgreSQL server that runs as another user has to see it.
+    """
+    with TemporaryDirectory(prefix="chainbell-") as folder:
+        yield build(Path(folder))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 /* Faults between a process and its operating system, for LD_PRELOAD.
 
-   CHAINBELL_FAULTS names a folder. While the file `full` is in it, nothing grows whose path contains the text of
-   CHAINBELL_FAULTY; while `broken` is in it, fsync and fdatasync of these fail with EIO. CHAINBELL_AHEAD are the seconds
-   by which the clock of the process is ahead. */
+   CHAINBELL_FAULTS names a folder. While the file `full` is in it, no file grows whose path contains CHAINBELL_FULL;
+   while `broken` is in it, fsync and fdatasync of those whose path contains CHAINBELL_BROKEN fail with EIO.
+   CHAINBELL_AHEAD are the seconds by which the clock of the process is ahead. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,8 +22,8 @@
     static result (*real)(__VA_ARGS__); \
     if (!real) real = (result (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
 
-static int is_on(const char *fault, int fd) {
-    const char *folder = getenv("CHAINBELL_FAULTS"), *part = getenv("CHAINBELL_FAULTY");
+static int is_on(const char *fault, const char *which, int fd) {
+    const char *folder = getenv("CHAINBELL_FAULTS"), *part = getenv(which);
     char path[PATH_MAX], link[64];
     if (!folder || !part || snprintf(path, sizeof path, "%s/%s", folder, fault) >= (int)sizeof path) return 0;
     int before = errno, there = access(path, F_OK) == 0;
@@ -39,7 +39,7 @@ static int is_on(const char *fault, int fd) {
 
 static int is_full(int fd, off_t end) {
     struct stat file;
-    if (!is_on("full", fd) || fstat(fd, &file) != 0) return 0;
+    if (!is_on("full", "CHAINBELL_FULL", fd) || fstat(fd, &file) != 0) return 0;
     return S_ISREG(file.st_mode) && end > file.st_size;
 }
 
@@ -47,7 +47,7 @@ static int is_full(int fd, off_t end) {
 
 ssize_t write(int fd, const void *data, size_t size) {
     REAL(ssize_t, "write", int, const void *, size_t);
-    if (is_on("full", fd)) REFUSE_GROWTH(fd, lseek(fd, 0, SEEK_CUR) + (off_t)size)
+    if (is_on("full", "CHAINBELL_FULL", fd)) REFUSE_GROWTH(fd, lseek(fd, 0, SEEK_CUR) + (off_t)size)
     return real(fd, data, size);
 }
 
@@ -101,7 +101,7 @@ POSIX_FALLOCATE(posix_fallocate64, off64_t)
 #define SYNC(name) \
     int name(int fd) { \
         REAL(int, #name, int); \
-        if (is_on("broken", fd)) { errno = EIO; return -1; } \
+        if (is_on("broken", "CHAINBELL_BROKEN", fd)) { errno = EIO; return -1; } \
         return real(fd); \
     }
 SYNC(fsync)

@@ -16,12 +16,14 @@ class Interposed:
     library: Path
     folder: Path
 
-    def environment(self, faulty: str, ahead_seconds: int = 0) -> dict[str, str]:
-        """What a process is started with so that files with `faulty` in their path have the faults that are on."""
+    def environment(self, full: str, broken: str | None = None, ahead_seconds: int = 0) -> dict[str, str]:
+        """What a process is started with: files with `full` in their path do not grow on a full disk, syncing those with
+        `broken` in theirs (`full`, unless given) fails on a broken one."""
         return {
             "LD_PRELOAD": str(self.library),
             "CHAINBELL_FAULTS": str(self.folder),
-            "CHAINBELL_FAULTY": faulty,
+            "CHAINBELL_FULL": full,
+            "CHAINBELL_BROKEN": full if broken is None else broken,
             "CHAINBELL_AHEAD": str(ahead_seconds),
         }
 

@@ -106,6 +106,7 @@ def fsync_broken(system: System) -> None:
     assert system.interposed is not None
     if system.postgresql is not None:
         system.undo.callback(system.postgresql.start)
+        system.undo.callback(system.postgresql.crash)
     system.interposed.begin("broken")
     system.undo.callback(system.interposed.end, "broken")
 

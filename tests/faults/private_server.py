@@ -1,8 +1,9 @@
 """A PostgreSQL server of the fault suite's own, that may be stopped, started and broken."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,18 +15,19 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from chainbell.storage.metadata import PREFIX
+from tests.e2e.waiting import until
 from tests.faults.interposing import Interposed
 
-DATA = "/base/"
-"""What the paths of tables have in them: growth of these is refused while the disk is full. The write-ahead log keeps
-its space; without it the server would stop, which is another fault."""
+TABLES, LOG = "/base/", "/pg_wal/"
+"""What their paths have in them. On a full disk the tables do not grow; the write-ahead log keeps its space, without
+which the server would end, which is another fault: that of a log that cannot be synced."""
 
 
 class PrivateServer:
     """It runs from the first `database()` on, under the library of faults where there is one."""
 
     def __init__(self, library: Interposed | None) -> None:
-        self._environment = {} if library is None else library.environment(DATA)
+        self._environment = {} if library is None else library.environment(TABLES, LOG)
         self._folder = TemporaryDirectory(prefix="chainbell-", ignore_cleanup_errors=True)
         self._handle: Any = None
 
@@ -47,6 +49,12 @@ class PrivateServer:
         self.stop()
         with patch.dict(os.environ, self._environment):
             self._handle = get_server(Path(self._folder.name) / "postgresql", cleanup_mode="stop")
+
+    def crash(self) -> None:
+        """Ends it at once, whatever state it is in."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGQUIT)
+            until(lambda: not Path(f"/proc/{self.pid}").exists())
 
     def stop(self) -> None:
         if self._handle is not None:

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.commands import CHAINBELL, ENVIRONMENT, ROOT
-from tests.e2e.waiting import SECONDS
+from tests.e2e.waiting import SECONDS, until
 
 
 class Process:
     """A command that can be ended and started again; `log` has the lines that it wrote as JSON, over all its lives."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, begun: str
+    ) -> None:
         self.name = name
+        self.begun = begun
+        """What it says once it is at work."""
         self.is_wanted = False
         self._command = [*command]
         self._environment = {**environment}
         self._said = folder / f"{name}.log"
+        self._before = 0
         self._running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -30,7 +35,16 @@ class Process:
         return self._running.pid
 
     def start(self, **environment: str) -> None:
-        """Starts it, with these variables in place of its own."""
+        """Starts it, with these variables in place of its own, and waits until it is at work."""
+        self.launch(**environment)
+        self.wait_until_begun()
+
+    def wait_until_begun(self) -> None:
+        until(lambda: self.begun in self._new() or not self.is_running())
+        assert self.is_running(), f"{self.name} did not begin:\n{self.said()}"
+
+    def launch(self, **environment: str) -> None:
+        self._before = len(self.said())
         with self._said.open("ab") as said:
             everything = {**os.environ, **ENVIRONMENT, **self._environment, **environment}
             self._running = subprocess.Popen(self._command, cwd=ROOT, env=everything, stdout=said, stderr=said)
@@ -67,12 +81,16 @@ class Process:
             self._running.wait()
 
     def said(self) -> str:
-        return self._said.read_text(errors="replace")
+        return self._said.read_text(errors="replace") if self._said.exists() else ""
 
     def log(self, event: str) -> list[dict[str, Any]]:
         """The log lines with this name."""
         lines = (line for line in self.said().splitlines() if line.startswith("{"))
         return [line for line in map(json.loads, lines) if line.get("event") == event]
+
+    def _new(self) -> str:
+        """What it has said in this life."""
+        return self.said()[self._before :]
 
     def _signal(self, what: signal.Signals) -> None:
         assert self._running is not None
@@ -86,7 +104,7 @@ class Process:
 
 def command(database: str, *arguments: str) -> list[str]:
     """chainbell's own command line, with its log as JSON."""
-    return [CHAINBELL, "--database", database, "--log", "json", "--log-level", "warning", *arguments]
+    return [CHAINBELL, "--database", database, "--log", "json", "--log-level", "info", *arguments]
 
 
 def worker(*arguments: str) -> list[str]:

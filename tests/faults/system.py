@@ -144,7 +144,6 @@ def running(
     interposed: Interposed | None,
     postgresql: PrivateServer | None = None,
     dispatchers: int = 2,
-    pause_seconds: float = 0.05,
 ) -> Iterator[System]:
     """A system on an empty database; on PostgreSQL its dispatchers reach it through a network that can be cut."""
     key, recorder, here = generate_key(), Recorder(folder / "history"), make_url(url)
@@ -169,16 +168,20 @@ def running(
         port = free_port()
         serve = command(url, "serve", "--no-dispatch", "--port", str(port))
         dispatch = command(through, "dispatch", "--deadline", str(DEADLINE_SECONDS))
+        write = worker("write", url, key, str(WRITERS), str(recorder.path))
         system = System(
             url=url,
             key=key,
             recorder=recorder,
             reader=Reader(recorder.path),
             chance=chance,
-            server=Process("server", serve, environment, folder),
-            writer=Process("writer", worker("write", url, key, str(WRITERS), str(recorder.path)), environment, folder),
-            dispatchers=[Process(f"dispatcher-{n}", dispatch, environment, folder) for n in range(dispatchers)],
-            client=Client(f"http://127.0.0.1:{port}", token, CLIENTS, recorder, pause_seconds),
+            server=Process("server", serve, environment, folder, "serving on"),
+            writer=Process("writer", write, environment, folder, "begun"),
+            dispatchers=[
+                Process(f"dispatcher-{n}", dispatch, environment, folder, "chainbell.dispatching")
+                for n in range(dispatchers)
+            ],
+            client=Client(f"http://127.0.0.1:{port}", token, CLIENTS, recorder),
             receiver=receiver,
             interposed=interposed,
             network=network,
@@ -187,7 +190,9 @@ def running(
         stack.push(system.undo)
         for process in system.processes:
             stack.callback(process.discard)
-            process.start()
+            process.launch()
+        for process in system.processes:
+            process.wait_until_begun()
         system.client.start()
         stack.callback(system.client.stop)
         system.going_on()

@@ -26,7 +26,7 @@ print("kept")
 
 def run(interposed: Interposed, code: str, path: Path, ahead_seconds: int = 0) -> str:
     """The last line that the code prints or fails with, under the library."""
-    environment = {**os.environ, **interposed.environment(path.name, ahead_seconds)}
+    environment = {**os.environ, **interposed.environment(path.name, ahead_seconds=ahead_seconds)}
     command = [sys.executable, "-c", code, str(path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     return (done.stdout + done.stderr).strip().splitlines()[-1]

@@ -63,8 +63,9 @@ def test_nothing_is_lost_or_doubled_under_every_nemesis(system: System, library:
     nemeses = [one for one in NEMESES if here in one.on and (library is not None or not one.needs_library)]
     system.chance.shuffle(nemeses)
     for nemesis in nemeses:
+        print(nemesis.name, end=": ", flush=True)
         seconds = disturb(system, nemesis)
-        print(f"{nemesis.name}: " + ", ".join(f"{role} {one:.1f} s" for role, one in seconds.items()))
+        print(", ".join(f"{role} {one:.1f} s" for role, one in seconds.items()))
         assert max(seconds.values()) < MOST_SECONDS, nemesis.name
         assert system.check() == [], nemesis.name
     for kill in range(KILLS):

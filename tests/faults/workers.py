@@ -15,9 +15,11 @@ from chainbell.engine.running import dispatching
 from chainbell.storage import Database
 from tests.faults.history import Reader, Recorder
 from tests.plans import MONDAY, line_plan, task_update
+from tests.soak import SOAK
 
 SECRET = "s3cret-of-ours-and-theirs"
-WRITER_PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.05 if SOAK else 0.2
+"""Between two changes of a writer or a client."""
 PROJECTS, BATCHES, BATCH = 3, 60, 10
 LATE = datetime(2025, 3, 21, 17, tzinfo=UTC)
 
@@ -73,7 +75,7 @@ def write(url: str, key: str, project: int, history: Path) -> None:
                 number += 1
             except (StorageError, ConflictError) as error:
                 recorder.unanswered(change["changeId"], str(error))
-            sleep(WRITER_PAUSE_SECONDS)
+            sleep(PAUSE_SECONDS)
 
 
 def begun() -> None:
