@@ -21,14 +21,25 @@ from chainbell.delivery.ledger import Ledger, Result, Wanted, with_newest_fences
 from chainbell.delivery.sending import Sender
 from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
 from chainbell.delivery.slots import Held, Slots
-from chainbell.storage import Attempt, Database, DeliveryState, KeyRing, NewDelivery, Settlement, Webhook, is_passing
+from chainbell.storage import (
+    Attempt,
+    ConflictError,
+    Database,
+    DeliveryState,
+    KeyRing,
+    NewDelivery,
+    Settlement,
+    StorageError,
+    Webhook,
+    is_passing,
+)
 
 GATHER_SECONDS = 0.1
 """How long attempts that have ended wait at most to be recorded together with others."""
 LEASE_POLL_SECONDS = 0.2
 """How often `drain` checks whether other dispatchers' leases have ended."""
 DATABASE_PAUSE_SECONDS = 0.5
-"""How long `run` waits before it tries again a database that has gone away."""
+"""How long `run` waits before it tries again a database that has gone away, or that refuses."""
 Answered = TypeVar("Answered")
 
 
@@ -99,9 +110,7 @@ class Dispatcher:
                     await self._exchange(client, thread)
                     if self._is_idle():
                         on_idle(await thread(self._ledger.next_due))
-                except Exception as error:
-                    if not is_passing(error):
-                        raise
+                except (StorageError, ConflictError) as error:
                     self._on_error(error)
                     await asyncio.sleep(DATABASE_PAUSE_SECONDS)
                     continue

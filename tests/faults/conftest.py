@@ -2,7 +2,8 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ import pytest
 from tests.databases import *  # noqa: F403
 from tests.faults.interposing import Interposed, build
 from tests.faults.private_server import PrivateServer
+from tests.faults.system import System, running
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,31 @@ def private_server(library: Interposed | None) -> Iterator[PrivateServer]:
     server = PrivateServer(library)
     yield server
     server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def systems(
+    request: pytest.FixtureRequest, tmp_path: Path, chance: random.Random, library: Interposed | None
+) -> Iterator[Callable[[int], AbstractContextManager[System]]]:
+    """Starts a system with so many dispatchers on an empty database of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'system.db'}"
+        yield lambda count: running(url, tmp_path, chance, interposed=library, dispatchers=count)
+        return
+    server: PrivateServer = request.getfixturevalue("private_server")
+    with server.database() as url:
+        yield lambda count: running(
+            url, tmp_path, chance, interposed=library, postgresql=server, dispatchers=count
+        )
+
+
+@pytest.fixture
+def one_dispatcher(systems: Callable[[int], AbstractContextManager[System]]) -> Iterator[System]:
+    with systems(1) as system:
+        yield system
+
+
+@pytest.fixture
+def two_dispatchers(systems: Callable[[int], AbstractContextManager[System]]) -> Iterator[System]:
+    with systems(2) as system:
+        yield system

@@ -28,6 +28,7 @@ def snapshot(engine: Engine, *names: str) -> list[list[Row]]:
 class Kept:
     """The rows that the checkers look at."""
 
+    projects: list[Row]
     changes: list[Row]
     events: list[Row]
     webhooks: list[Row]
@@ -37,7 +38,14 @@ class Kept:
 
 def kept(engine: Engine) -> Kept:
     """What the engine's database holds at this moment."""
-    changes, events, webhooks, deliveries, attempts = snapshot(
-        engine, "change", "event", "webhook", "delivery", "attempt"
+    projects, changes, events, webhooks, deliveries, attempts = snapshot(
+        engine, "project", "change", "event", "webhook", "delivery", "attempt"
     )
-    return Kept(changes=changes, events=events, webhooks=webhooks, deliveries=deliveries, attempts=attempts)
+    return Kept(
+        projects=projects,
+        changes=changes,
+        events=events,
+        webhooks=webhooks,
+        deliveries=deliveries,
+        attempts=attempts,
+    )

@@ -1,10 +1,14 @@
 """The nemeses: what may happen to a running system, as a table of values. Each begins and ends; nothing else is random."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import make_url
 
+from chainbell.engine.http.requests import RETRY_SECONDS
+from tests.e2e.waiting import until
 from tests.faults.processes import Process
 from tests.faults.system import LEASE_SECONDS, System
 
@@ -25,6 +29,28 @@ class Nemesis:
     on: tuple[str, ...] = ("sqlite", "postgresql")
     refuses: bool = False
     needs_library: bool = False
+
+
+def possible(system: System, nemeses: Iterable[Nemesis]) -> list[Nemesis]:
+    """Those that the system's database and the machine allow."""
+    allowed = (one for one in nemeses if system.interposed is not None or not one.needs_library)
+    return [one for one in allowed if system.kind in one.on]
+
+
+@contextmanager
+def under(system: System, nemesis: Nemesis) -> Iterator[None]:
+    """The block while the nemesis is at work, for as long as it lasts; where it refuses, the API is seen to say so."""
+    system.recorder.nemesis(nemesis.name, "begins")
+    try:
+        nemesis.begin(system)
+        yield
+        time.sleep(system.chance.uniform(*nemesis.seconds))
+        if nemesis.refuses:
+            until(lambda: system.client.last_answer[0] == 503)
+            assert system.client.last_answer[1] == RETRY_SECONDS, "503 says when to try again"
+    finally:
+        system.undo.close()
+        system.recorder.nemesis(nemesis.name, "ends")
 
 
 def killed(which: Callable[[System], Process]) -> Callable[[System], None]:
@@ -133,12 +159,14 @@ KILLED = (
     Nemesis("server killed", killed(lambda system: system.server)),
     Nemesis("writer killed", killed(lambda system: system.writer)),
 )
-LOCK_HELD = Nemesis("lock held", lock_held, (2.0, 3.0), SQLITE, refuses=True)
-SERVER_AWAY = Nemesis("server away", server_away, (0.5, 1.0), POSTGRESQL, refuses=True)
-DISK_FULL = Nemesis("disk full", disk_full, refuses=True, needs_library=True)
-OUTAGES = (LOCK_HELD, SERVER_AWAY, DISK_FULL)
+OUTAGES = (
+    Nemesis("lock held", lock_held, (2.0, 3.0), SQLITE, refuses=True),
+    Nemesis("server away", server_away, (0.5, 1.0), POSTGRESQL, refuses=True),
+    Nemesis("disk full", disk_full, refuses=True, needs_library=True),
+)
 """What lasts: ten minutes each in `make soak`."""
 NEMESES = (
+    *OUTAGES,
     *KILLED,
     Nemesis("dispatcher stopped for longer than a lease", stopped(one_dispatcher), (LEASE_SECONDS + 1, LEASE_SECONDS + 2)),
     Nemesis("writer stopped", stopped(lambda system: system.writer)),
@@ -150,5 +178,4 @@ NEMESES = (
     Nemesis("fsync fails", fsync_broken, refuses=True, needs_library=True),
     Nemesis("network cut", network_cut, on=POSTGRESQL),
     Nemesis("network is a black hole", network_black_hole, (1.0, 2.0), POSTGRESQL),
-    *OUTAGES,
 )

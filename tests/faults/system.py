@@ -35,6 +35,8 @@ SETTINGS = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE_SE
 LEASE_SECONDS = SETTINGS.lease.total_seconds()
 BUSY_SECONDS = 1
 """How long a process waits for a SQLite lock here; by default it is 30 s."""
+MOST_SECONDS = 50.0
+"""An order of magnitude above the five seconds within which everything is to go on."""
 CLIENTS, WRITERS = 100, 200
 """The projects, each of an account of its own."""
 ROLES = {"server": "acknowledged client", "writer": "acknowledged writer", "dispatcher": "received"}
@@ -74,6 +76,8 @@ class System:
     dispatchers: list[Process]
     client: Client
     receiver: Receiver
+    environment: dict[str, str]
+    """What every process is started with."""
     interposed: Interposed | None
     network: Network | None = None
     postgresql: PrivateServer | None = None
@@ -82,8 +86,9 @@ class System:
     seen: dict[str, float] = field(default_factory=dict)
 
     @property
-    def is_sqlite(self) -> bool:
-        return self.postgresql is None
+    def kind(self) -> str:
+        """Of its database."""
+        return "sqlite" if self.postgresql is None else "postgresql"
 
     @property
     def processes(self) -> list[Process]:
@@ -97,9 +102,9 @@ class System:
             return holder.close
         return self.postgresql.locked(self.url)
 
-    def going_on(self) -> dict[str, float]:
-        """Waits until each role has done something that it began later than now; after how many seconds each did."""
-        since = time.time()
+    def going_on(self, since: float | None = None) -> dict[str, float]:
+        """Waits until each role has done something after an instant, now unless given; after how many seconds."""
+        since = time.time() if since is None else since
 
         def have() -> bool:
             for line in self.reader.new():
@@ -143,7 +148,7 @@ def running(
     *,
     interposed: Interposed | None,
     postgresql: PrivateServer | None = None,
-    dispatchers: int = 2,
+    dispatchers: int,
 ) -> Iterator[System]:
     """A system on an empty database; on PostgreSQL its dispatchers reach it through a network that can be cut."""
     key, recorder, here = generate_key(), Recorder(folder / "history"), make_url(url)
@@ -183,6 +188,7 @@ def running(
             ],
             client=Client(f"http://127.0.0.1:{port}", token, CLIENTS, recorder),
             receiver=receiver,
+            environment=environment,
             interposed=interposed,
             network=network,
             postgresql=postgresql,
