@@ -13,7 +13,7 @@ from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.retry import OURS
 from chainbell.engine import Engine
 from tests.faults.history import History
-from tests.faults.kept import Kept, Row
+from tests.faults.kept import Kept, Row, kept_by
 
 Checker = Callable[[History, Kept], Iterator[str]]
 
@@ -186,3 +186,8 @@ NOTHING = History(invoked=frozenset(), acknowledged={}, received=())
 def faults(checkers: tuple[Checker, ...], history: History, kept: Kept) -> list[str]:
     """All that is wrong, each with the name of its checker."""
     return [f"{checker.__name__}: {wrong}" for checker in checkers for wrong in checker(history, kept)]
+
+
+def check_kept(engine: Engine) -> None:
+    """Raises AssertionError where what the engine's database holds does not belong together."""
+    assert faults(OF_THE_DATABASE, NOTHING, kept_by(engine)) == []

@@ -65,9 +65,7 @@ def systems(
         return
     server: PrivateServer = request.getfixturevalue("private_server")
     with server.database() as url:
-        yield lambda count: running(
-            url, tmp_path, chance, interposed=library, postgresql=server, dispatchers=count
-        )
+        yield lambda count: running(url, tmp_path, chance, interposed=library, postgresql=server, dispatchers=count)
 
 
 @pytest.fixture

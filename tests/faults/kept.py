@@ -36,7 +36,7 @@ class Kept:
     attempts: list[Row]
 
 
-def kept(engine: Engine) -> Kept:
+def kept_by(engine: Engine) -> Kept:
     """What the engine's database holds at this moment."""
     projects, changes, events, webhooks, deliveries, attempts = snapshot(
         engine, "project", "change", "event", "webhook", "delivery", "attempt"

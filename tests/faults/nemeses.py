@@ -166,9 +166,10 @@ OUTAGES = (
 )
 """What lasts: ten minutes each in `make soak`."""
 NEMESES = (
-    *OUTAGES,
     *KILLED,
-    Nemesis("dispatcher stopped for longer than a lease", stopped(one_dispatcher), (LEASE_SECONDS + 1, LEASE_SECONDS + 2)),
+    Nemesis(
+        "dispatcher stopped for longer than a lease", stopped(one_dispatcher), (LEASE_SECONDS + 1, LEASE_SECONDS + 2)
+    ),
     Nemesis("writer stopped", stopped(lambda system: system.writer)),
     Nemesis("connections terminated", connections_terminated, on=POSTGRESQL),
     Nemesis("server restarted", server_restarted, on=POSTGRESQL),

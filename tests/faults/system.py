@@ -23,7 +23,7 @@ from tests.faults.checkers import AT_THE_END, EARLIER, LATER, faults
 from tests.faults.clients import Client, recording_receiver
 from tests.faults.history import Reader, Recorder, read
 from tests.faults.interposing import Interposed
-from tests.faults.kept import kept
+from tests.faults.kept import kept_by
 from tests.faults.network import Network
 from tests.faults.private_server import PrivateServer
 from tests.faults.processes import Process, command, worker
@@ -119,7 +119,7 @@ class System:
         """What is wrong at this moment, while work goes on."""
         with Engine(self.url, keys=[self.key]) as engine:
             earlier = read(self.recorder.path)
-            there = kept(engine)
+            there = kept_by(engine)
             later = read(self.recorder.path)
         dead = [f"{one.name} has ended" for one in self.processes if one.is_wanted and not one.is_running()]
         return dead + faults(EARLIER, earlier, there) + faults(LATER, later, there)
@@ -132,7 +132,7 @@ class System:
             process.terminate()
         drain_retries(self.url, [self.key])
         with Engine(self.url, keys=[self.key]) as engine:
-            return faults(AT_THE_END, read(self.recorder.path), kept(engine))
+            return faults(AT_THE_END, read(self.recorder.path), kept_by(engine))
 
 
 def free_port() -> int:

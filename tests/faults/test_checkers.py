@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from tests.e2e.receiver import receiving
 from tests.faults import checkers
 from tests.faults.checkers import AT_THE_END, EARLIER, LATER, OF_THE_DATABASE, Checker, faults
 from tests.faults.history import History, Received, Recorder, read
-from tests.faults.kept import Kept, kept
+from tests.faults.kept import Kept, kept_by
 from tests.plans import MONDAY, line_plan, task_update
 
 Sound = tuple[History, Kept]
@@ -40,7 +39,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Sound:
         for request in receiver.requests:
             recorder.received(request.headers["webhook-id"], request.body, 200)
         recorder.close()
-        return read(recorder.path), kept(engine)
+        return read(recorder.path), kept_by(engine)
 
 
 def changes() -> list[dict[str, Any]]:
@@ -156,7 +155,9 @@ def test_every_checker_is_used_somewhere_and_tested_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("checker", "broken"), [(checker, one) for checker, ways in BREAKS.items() for one in ways], ids=lambda f: f.__name__
+    ("checker", "broken"),
+    [(checker, one) for checker, ways in BREAKS.items() for one in ways],
+    ids=lambda f: f.__name__,
 )
 def test_a_broken_run_is_found_broken(sound: Sound, checker: Checker, broken: Callable[..., Sound]) -> None:
     assert list(checker(*broken(*deepcopy(sound)))) != []

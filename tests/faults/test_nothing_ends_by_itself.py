@@ -75,4 +75,3 @@ def through(system: System, outage: Nemesis, day: int, folder: Path) -> dict[str
 def lines(system: System) -> dict[Process, str]:
     """By what each process tells that it waits."""
     return {system.server: "chainbell.requests_refused", system.dispatchers[0]: "chainbell.dispatcher_failed"}
-
