@@ -17,8 +17,8 @@ class Interposed:
     folder: Path
 
     def environment(self, full: str, broken: str | None = None, ahead_seconds: int = 0) -> dict[str, str]:
-        """What a process is started with: files with `full` in their path do not grow on a full disk, syncing those with
-        `broken` in theirs (`full`, unless given) fails on a broken one."""
+        """What a process is started with: files with `full` in their path do not grow on a full disk; of those with
+        `broken` in theirs (`full`, unless given), fsync fails on a broken one."""
         return {
             "LD_PRELOAD": str(self.library),
             "CHAINBELL_FAULTS": str(self.folder),

@@ -1,4 +1,4 @@
-"""The nemeses: what may happen to a running system, as a table of values. Each begins and ends; nothing else is random."""
+"""The nemeses: what may happen to a running system, as a table of values. Each begins and ends."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -167,9 +167,7 @@ OUTAGES = (
 """What lasts: ten minutes each in `make soak`."""
 NEMESES = (
     *KILLED,
-    Nemesis(
-        "dispatcher stopped for longer than a lease", stopped(one_dispatcher), (LEASE_SECONDS + 1, LEASE_SECONDS + 2)
-    ),
+    Nemesis("dispatcher stopped for over a lease", stopped(one_dispatcher), (LEASE_SECONDS + 1, LEASE_SECONDS + 2)),
     Nemesis("writer stopped", stopped(lambda system: system.writer)),
     Nemesis("connections terminated", connections_terminated, on=POSTGRESQL),
     Nemesis("server restarted", server_restarted, on=POSTGRESQL),

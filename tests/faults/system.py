@@ -27,7 +27,7 @@ from tests.faults.kept import kept_by
 from tests.faults.network import Network
 from tests.faults.private_server import PrivateServer
 from tests.faults.processes import Process, command, worker
-from tests.faults.workers import SECRET
+from tests.faults.workers import CLIENTS, SECRET, WRITERS
 from tests.plans import MONDAY, line_plan
 
 DEADLINE_SECONDS = 1.0
@@ -37,8 +37,6 @@ BUSY_SECONDS = 1
 """How long a process waits for a SQLite lock here; by default it is 30 s."""
 MOST_SECONDS = 50.0
 """An order of magnitude above the five seconds within which everything is to go on."""
-CLIENTS, WRITERS = 100, 200
-"""The projects, each of an account of its own."""
 ROLES = {"server": "acknowledged client", "writer": "acknowledged writer", "dispatcher": "received"}
 """By what it shows that a role goes on."""
 

@@ -1,6 +1,7 @@
 """Every nemesis, one after the other in an order by chance, on a system that works all the time.
 
-After each everything goes on, and what is kept agrees with the history; at the end nothing is lost, invented or doubled.
+After each everything goes on, and what is kept agrees with the history; at the end nothing is lost or doubled. The
+outages that last are in `test_nothing_ends_by_itself.py`.
 `make soak` kills a thousand times on each database.
 """
 

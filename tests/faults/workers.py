@@ -1,4 +1,4 @@
-"""Work that tests kill in the middle: `python -m tests.faults.workers JOB URL KEY`, and `write URL KEY PROJECT HISTORY`."""
+"""Work that tests kill: `python -m tests.faults.workers JOB URL KEY`; `write` takes a project and a history, too."""
 
 import asyncio
 import signal
@@ -18,6 +18,8 @@ from tests.plans import MONDAY, line_plan, task_update
 from tests.soak import SOAK
 
 SECRET = "s3cret-of-ours-and-theirs"
+CLIENTS, WRITERS = 100, 200
+"""The projects of clients and of writers, each of an account of its own."""
 PAUSE_SECONDS = 0.05 if SOAK else 0.2
 """Between two changes of a writer or a client."""
 PROJECTS, BATCHES, BATCH = 3, 60, 10
@@ -61,7 +63,7 @@ def change_of(process: str, number: int, project: int) -> dict[str, Any]:
 
 
 def write(url: str, key: str, project: int, history: Path) -> None:
-    """Applies one change after the other with the library, each again until it is taken; goes on where it was killed."""
+    """Applies changes with the library, each again until it is taken; goes on where it was killed."""
     told = (line["change"] for line in Reader(history).new() if line["kind"] == "invoked")
     number = max((int(one.partition("-")[2]) for one in told if one.startswith("writer-")), default=0)
     recorder = Recorder(history)
