@@ -15,7 +15,7 @@ from chainbell.delivery.interfaces import Attempts, Bookkeeping, Listeners
 from chainbell.delivery.ledger import Result, Wanted, with_newest_fences
 from chainbell.delivery.names import SLOW_SECONDS
 from chainbell.delivery.slots import Held, Slots
-from chainbell.storage import Settlement, Webhook, is_passing
+from chainbell.storage import ConflictError, Settlement, StorageError, Webhook, is_passing
 
 GATHER_SECONDS = 0.1
 """How long attempts that have ended wait at most to be recorded together with others."""
@@ -76,9 +76,7 @@ class DeliveryLoop:
                     await self._exchange()
                     if self._is_idle():
                         on_idle(await self._ledger.next_due())
-                except Exception as error:
-                    if not is_passing(error):
-                        raise
+                except (StorageError, ConflictError) as error:
                     self._listeners.on_error(error)
                     await asyncio.sleep(DATABASE_PAUSE_SECONDS)
                     continue

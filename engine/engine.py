@@ -15,7 +15,7 @@ from chainbell.engine.audit import Audit
 from chainbell.engine.changes.applying import Changes, Document, GivenChange, Outcome
 from chainbell.engine.core import Core, open_core
 from chainbell.engine.documents.plan import PlanDocument
-from chainbell.engine.logs import log, log_fenced, log_settled
+from chainbell.engine.logs import Recurring, log, log_fenced, log_settled
 from chainbell.engine.portfolio.batch import BatchReport, ChunkReport
 from chainbell.engine.portfolio.portfolio import Portfolio
 from chainbell.engine.reading.baselines import Baseline
@@ -219,7 +219,7 @@ class Engine:
             on_settled=self._on_settled,
             on_fenced=log_fenced,
             on_deactivated=self._on_deactivated,
-            on_error=lambda error: log.error("chainbell.dispatcher_failed", error=repr(error)),
+            on_error=Recurring("chainbell.dispatcher_failed"),
         )
         core.metrics.watch(dispatcher)
         return dispatcher

@@ -7,6 +7,7 @@ logging sends them. `configure_logging` is for programs without logging: it writ
 import logging
 import sys
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -105,6 +106,28 @@ def configure_logging(*, as_json: bool, level: str = "info") -> None:
     LOGGER.handlers = [handler]
     LOGGER.propagate = False
     LOGGER.setLevel(level.upper())
+
+
+class Recurring:
+    """Log lines for an error that comes again and again while something is away: the first time at once, then once a
+    minute with the `count` of those since; another error is told at once."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._told: tuple[str, float] | None = None
+        self._count = 0
+
+    def __call__(self, error: BaseException) -> None:
+        """Tells the error, unless the same was told within the last minute."""
+        text, now = repr(error), monotonic()
+        self._count += 1
+        if self._told is not None and self._told[0] == text and now - self._told[1] < SECONDS_BETWEEN_LINES:
+            return
+        log.warning(self._event, error=text, count=self._count)
+        self._told, self._count = (text, now), 0
+
+
+SECONDS_BETWEEN_LINES = 60.0
 
 
 def log_event(event: Event) -> None:

@@ -14,7 +14,8 @@ TIERS = {
     "unit": "values in, values out; no database, no network",
     "contract": "the engine on SQLite and on PostgreSQL",
     "property": "random plans and histories, against invariants and an independent oracle",
-    "e2e": "processes, sockets, kills",
+    "e2e": "processes and sockets",
+    "faults": "kills, outages, broken disks and networks, against a history kept outside the database",
     "docs": "every code block of the documentation",
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from chainbell.engine.cli.opening import (
     who,
 )
 from chainbell.engine.cli.printing import count, event_line, print_json, say, warn
-from chainbell.engine.portfolio.batch import ChunkReport
+from chainbell.engine.portfolio.batch import ChunkReport, enduring
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules.payload import wire
 
@@ -109,11 +110,14 @@ def reevaluate(
 
     After a kill, run it again: no event fires twice. With the same --as-of, it continues where it stopped.
     """
-    at = moment(as_of, "as-of") or datetime.now(UTC)
+    at, seconds = moment(as_of, "as-of") or datetime.now(UTC), 60 * patience
+    with open_database(context) as database:
+        enduring(database.revision, seconds)  # the first that is asked of it
     with open_engine(context) as engine:
         accounts = [account_id(engine, text) for text in account] if account else None
         projects = [project_id(engine, text) for text in project] if project else None
-        with _progress(engine.portfolio.count_to_reevaluate(at, accounts, projects)) as advance:
+        total = enduring(partial(engine.portfolio.count_to_reevaluate, at, accounts, projects), seconds)
+        with _progress(total) as advance:
 
             def on_chunk(report: ChunkReport) -> None:
                 advance(report.projects)

@@ -16,7 +16,7 @@ from chainbell.engine.errors import (
     StorageError,
 )
 from chainbell.engine.http.requests import RETRY_SECONDS
-from chainbell.engine.logs import log
+from chainbell.engine.logs import Recurring, log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
@@ -28,6 +28,8 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (StorageError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The status of each error; the first match applies."""
+tell_refused = Recurring("chainbell.requests_refused")
+"""The log lines of a database that is away, full or locked."""
 KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
@@ -74,6 +76,8 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
             log.error("chainbell.request_failed", method=request.method, path=request.path, error=repr(error))
             return problem(500, "the database cannot take this; it has been logged")
         passes = status == HTTPStatus.SERVICE_UNAVAILABLE
+        if passes:
+            tell_refused(error)
         return problem(status, str(error), {"Retry-After": RETRY_SECONDS} if passes else None)
     except web.RequestPayloadError as error:
         return problem(400, f"the body cannot be read: {error}")

@@ -21,7 +21,7 @@ from chainbell.engine.changes.unit_of_work import MOST_AHEAD, UnitOfWork
 from chainbell.engine.changes.works import within
 from chainbell.engine.documents.fields import instant_of
 from chainbell.engine.errors import EvaluationError, InvalidInputError
-from chainbell.engine.logs import log
+from chainbell.engine.logs import Recurring
 from chainbell.rules import Event, HostId, Rule
 from chainbell.storage import Database, StorageError, history, is_passing, projects
 from chainbell.storage.snapshots import Snapshots
@@ -81,14 +81,14 @@ def evaluate_chunk(job: Job, keys: Sequence[int]) -> ChunkReport:
 
 def enduring(work: Callable[[], T], patience: float) -> T:
     """The work, tried again while the database is away, full or locked, for so many seconds; then its StorageError."""
-    begun = monotonic()
+    begun, tell = monotonic(), Recurring("chainbell.reevaluation_waits")
     while True:
         try:
             return work()
         except Exception as error:
             if not is_passing(error) or monotonic() - begun >= patience:
                 raise
-            log.warning("chainbell.reevaluation_waits", error=repr(error))
+            tell(error)
             sleep(PAUSE_SECONDS)
 
 

@@ -73,6 +73,7 @@ async def run_dispatcher(
     scheduler.start()
     listener.start()
     engine.enqueued.connect(nudge)
+    log.info("chainbell.dispatching")
     running = asyncio.create_task(dispatcher.run(on_idle))
     stopping = asyncio.create_task(stop.wait())
     try:

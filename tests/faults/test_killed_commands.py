@@ -3,25 +3,24 @@
 `make test` kills a few times, `make soak` fifty.
 """
 
-import asyncio
 import json
 import random
 import signal
 import subprocess
 import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, is_signed
+from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings
 from chainbell.engine import Engine, ProjectReport
 from tests.e2e.commands import CHAINBELL, ENVIRONMENT, chainbell
-from tests.e2e.invariants import check_invariants, rows
-from tests.e2e.receiver import receiving, until_asked
+from tests.e2e.receiver import receiving
+from tests.faults.checkers import check_kept
+from tests.faults.kept import rows
+from tests.faults.system import drain_retries
 from tests.plans import MONDAY, line_plan, task_update
 from tests.soak import SOAK
 
@@ -38,27 +37,6 @@ def state(engine: Engine) -> ProjectReport:
     """The project's state, but for when its points were recorded."""
     report = engine.status(1)
     return replace(report, trail=tuple(replace(point, recorded_at=None) for point in report.trail))
-
-
-class ClockAhead:
-    def __init__(self, ahead: timedelta) -> None:
-        self.ahead = ahead
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-
-def drain_retries(database: Path) -> None:
-    """What timed out on a busy machine is due again later: by a clock that is hours ahead it is due now."""
-    for hours in range(1, 7):
-        ahead = timedelta(hours=3 * hours)
-        settings = DeliverySettings(guard=LOOPBACK_ALLOWED, in_flight=16)
-        with Engine(f"sqlite:///{database}", delivery=settings, clock=ClockAhead(ahead)) as engine:
-
-            async def drain(engine: Engine = engine) -> None:
-                await engine.dispatcher().drain()
-
-            asyncio.run(drain())
 
 
 def change_stream(count: int) -> list[bytes]:
@@ -109,7 +87,7 @@ def test_apply_killed_at_random_moments(tmp_path: Path) -> None:
                 process.stdin.close()
             process.wait()
             with open_engine(database) as engine:
-                check_invariants(engine)
+                check_kept(engine)
                 kept = {event.id for event in engine.events()}
                 assert set(acknowledged) <= kept, f"kill {kill}"
         assert sent >= KILLS, "the kills came before there was anything to lose"
@@ -120,44 +98,9 @@ def test_apply_killed_at_random_moments(tmp_path: Path) -> None:
             assert [event.id for event in engine.events()] == [event.id for event in undisturbed.events()]
             assert state(engine) == state(undisturbed)
         assert chainbell("dispatch", "--drain", database=database).returncode == 0
-        drain_retries(database)
+        drain_retries(f"sqlite:///{database}", [])
         with open_engine(database) as engine:
-            check_invariants(engine)
+            check_kept(engine)
             assert {delivery["state"] for delivery in rows(engine, "delivery")} <= {"delivered"}
             wanted = {d["id"] for d in rows(engine, "delivery")}
         assert {json.loads(request.body)["webhookId"] for request in receiver.requests} == wanted
-
-
-def test_dispatch_killed_at_random_moments(tmp_path: Path) -> None:
-    database, source = tmp_path / "k.db", random.Random(20250304)
-    with receiving() as receiver:
-        with open_engine(database) as engine:
-            engine.webhooks.add(7, receiver.url, secret="s3cret-of-ours")
-            engine.load(line_plan(), at=MONDAY)
-        for kill in range(KILLS):
-            with open_engine(database) as engine:
-                fresh = change_stream(150 * (kill + 1))[150 * kill :]
-                engine.apply_all([json.loads(change) for change in fresh])
-            before = len(receiver.requests)
-            process = subprocess.Popen(
-                [CHAINBELL, "--database", f"sqlite:///{database}", "dispatch", "--deadline", "1"],
-                stderr=subprocess.DEVNULL, env=ENVIRONMENT,
-            )  # fmt: skip
-            until_asked(receiver, before, process)  # what is killed has begun
-            time.sleep(source.uniform(0.0, 0.8))
-            process.kill()
-            assert process.wait() == -signal.SIGKILL, "it ran until it was killed"
-            with open_engine(database) as engine:
-                check_invariants(engine)
-        assert chainbell("dispatch", "--drain", "--deadline", "1", database=database).returncode == 0
-        drain_retries(database)
-        with open_engine(database) as engine:
-            check_invariants(engine)
-            deliveries = {delivery["id"]: delivery for delivery in rows(engine, "delivery")}
-            assert {delivery["state"] for delivery in deliveries.values()} == {"delivered"}
-        got = [json.loads(request.body) for request in receiver.requests]
-        assert {body["webhookId"] for body in got} == set(deliveries), "nothing lost, nothing invented"
-        for request, body in zip(receiver.requests, got, strict=True):
-            assert is_signed(request.headers, request.body, "s3cret-of-ours")
-            kept = json.loads(deliveries[body["webhookId"]]["body"])
-            assert body | {"metadata": kept["metadata"]} == kept

