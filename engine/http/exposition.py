@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import generate_latest
 
 from chainbell.engine.engine import Engine
 from chainbell.storage import Webhook
@@ -20,13 +20,10 @@ def _tell_failing(engine: Engine, webhooks: Sequence[Webhook]) -> None:
         gauge.labels(webhook.id, state).set((engine.now() - since).total_seconds())
 
 
-def exposition(engine: Engine) -> tuple[bytes, str]:
-    """The metrics in Prometheus' text format, at most ten seconds old, with its content type."""
-    return engine.core.metrics.told(lambda: _ask(engine)), CONTENT_TYPE_LATEST
-
-
-def _ask(engine: Engine) -> None:
+def exposition(engine: Engine) -> bytes:
+    """The metrics in Prometheus' text format, as they are now. Blocks on the database."""
     metrics = engine.core.metrics
+    metrics.built(engine.database.revision())
     metrics.oldest_due.set(engine.portfolio.oldest_due().total_seconds())
     counted = engine.portfolio.statistics()
     for status, count in counted.projects.items():
@@ -40,3 +37,4 @@ def _ask(engine: Engine) -> None:
         states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1
     for state, count in states.items():
         metrics.webhooks.labels(state).set(count)
+    return generate_latest(metrics.registry)

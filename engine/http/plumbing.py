@@ -1,5 +1,6 @@
 """Turns a declared route into an aiohttp handler: parse, check, work in a thread, answer."""
 
+import asyncio
 import inspect
 import json
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from pydantic import ValidationError
 
 from chainbell.engine.documents.fields import Document, invalid
 from chainbell.engine.errors import InvalidInputError, NotFoundError
+from chainbell.engine.http.operating import OPERATING
 from chainbell.engine.http.problems import Handler
-from chainbell.engine.http.requests import ACCOUNT, LARGEST_PLAN, PLANNING, engine_of, in_thread, view_of
+from chainbell.engine.http.requests import ACCOUNT, LARGEST_PLAN, LIMITS, WORKING, view_of
 from chainbell.engine.http.routing import Described, Route
 from chainbell.engine.importers import read_json
 from chainbell.rules import HostId
@@ -30,19 +32,31 @@ def handler_of(route: Route) -> Handler:
     is_async = inspect.iscoroutinefunction(route.handler)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        seen = engine_of(request) if route.scope is None else view_of(request)
-        data = await request.read() if route.body is not None else b""
+        if route.scope is None:
+            return _response(request, route, await route.handler(request.config_dict[OPERATING]))
+        seen, working = view_of(request), request.config_dict[WORKING]
+        data = await _body_of(request) if route.body is not None else b""
         if is_async:
-            return _response(request, route, await route.handler(seen, **_arguments(request, route, data)))
+            async with working.testing.turn(request[ACCOUNT]):
+                return _response(request, route, await route.handler(seen, **_arguments(request, route, data)))
 
         def work() -> web.StreamResponse:
             return _response(request, route, route.handler(seen, **_arguments(request, route, data)))
 
-        if route.scope is not None and (len(data) > LARGE_REQUEST or OPTIMAL in data):
-            return await request.config_dict[PLANNING].run(request[ACCOUNT], work)
-        return await in_thread(work)
+        is_large = len(data) > LARGE_REQUEST or OPTIMAL in data
+        return await (working.planning if is_large else working.storage).run(request[ACCOUNT], work)
 
     return handle
+
+
+async def _body_of(request: web.Request) -> bytes:
+    """The body of a request; answers 408 where it takes too long to come in."""
+    seconds = request.config_dict[LIMITS].body_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body has not come in within {seconds:g} seconds") from None
 
 
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -70,7 +84,7 @@ def _arguments(request: web.Request, route: Route, data: bytes) -> dict[str, Any
         arguments[name] = decode_host_id(text) if kind == HostId else text
     if route.query is not None:
         arguments["query"] = _query(request, route.query)
-    elif request.query and route.scope is not None:
+    elif request.query:
         raise InvalidInputError(next(iter(request.query)), "is no parameter of this route")
     if route.body is not None and (data or not route.has_default_body):
         arguments["body"] = _body(data, route.body)
