@@ -11,12 +11,13 @@ import asyncio
 import socket
 from collections import Counter as Counts
 from collections import OrderedDict
+from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
 
 from chainbell.engine.http.limits import Limits
-from chainbell.engine.http.problems import Handler
+from chainbell.engine.http.problems import Handler, problem
 from chainbell.engine.metrics import Metrics
 
 _PROBLEM = b'{"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": "too many connections"}'
@@ -47,7 +48,14 @@ class Connections:
     def __call__(self) -> asyncio.Protocol:
         """A protocol for a new connection."""
         assert self.server is not None, "the server has not been started"  # noqa: S101
-        return _Connection(self, cast("asyncio.Protocol", self.server()))
+        inner = _Requests(
+            self.server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            keepalive_timeout=self.limits.connection_seconds,  # ended before, by its `_Connection`
+            lingering_time=LINGERING_SECONDS,
+        )
+        return _Connection(self, inner)
 
     @property
     def middleware(self) -> Any:
@@ -108,6 +116,25 @@ class Connections:
             self._by_address[connection.address] -= 1
             if not self._by_address[connection.address]:
                 del self._by_address[connection.address]
+
+
+class _Requests(web.RequestHandler):
+    """aiohttp's protocol; what it cannot read as a request is answered by a problem document, and not logged."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status != HTTPStatus.BAD_REQUEST or request.writer.output_size > 0:
+            return super().handle_error(request, status, exc, message)
+        response = problem(status, "this is not a request that can be read", {"Server": ""})
+        response.force_close()
+        return response
 
 
 class _Connection(asyncio.Protocol):

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from chainbell.engine.engine import Engine
 from chainbell.engine.http.app import create_app
-from chainbell.engine.http.connections import LINGERING_SECONDS, Connections
+from chainbell.engine.http.connections import Connections
 from chainbell.engine.http.limits import Limits
 
 GRACE_SECONDS = 1.5
@@ -30,13 +30,7 @@ async def serving(
     connections = Connections(limits, engine.core.metrics)
     app = create_app(engine, open_docs=open_docs, limits=limits)
     app.middlewares.insert(0, connections.middleware)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=GRACE_SECONDS,
-        keepalive_timeout=limits.connection_seconds,  # `Connections` ends them before
-        lingering_time=LINGERING_SECONDS,
-    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
     await runner.setup()
     connections.server = runner.server
     server = await asyncio.get_running_loop().create_server(connections, sock=listener, backlog=BACKLOG)
