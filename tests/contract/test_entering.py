@@ -68,8 +68,8 @@ def test_each_request_has_a_line_and_its_trace_stands_in_every_line_that_it_caus
 ) -> None:
     token = engine.tokens.add(7, "portfolio board")
     logger = logging.getLogger("chainbell")
-    kept = logger.propagate, logger.level
-    logger.propagate = True
+    kept = logger.handlers, logger.propagate, logger.level
+    logger.handlers, logger.propagate = [logging.NullHandler()], True
 
     async def work(client: Client) -> None:
         parent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
@@ -85,7 +85,8 @@ def test_each_request_has_a_line_and_its_trace_stands_in_every_line_that_it_caus
         with caplog.at_level(logging.INFO, "chainbell"):
             served(engine, Limits(), work)
     finally:
-        logger.propagate, logger.level = kept
+        logger.handlers, logger.propagate = kept[:2]
+        logger.setLevel(kept[2])
     lines = [vars(record) for record in caplog.records if record.name == "chainbell"]
     of_trace = [line["msg"] for line in lines if line.get("trace_id") == TRACE]
     assert set(of_trace[:-1]) == {"chainbell.event_fired"}  # from a thread

@@ -53,7 +53,7 @@ def test_1500_half_open_requests_stop_nobody_and_do_not_stay(tmp_path: Path) -> 
         base, server = stack.enter_context(serving_process(database, "--limit", "head-seconds=5"))
         hook = {"name": "h", "url": receiver.url, "events": ["task.completed"]}
         assert call(f"{base}/api/v1/webhooks", token, "POST", hook)[0] == 201
-        plan = line_plan(*[1.0] * 20)
+        plan = line_plan(*[1.0] * 20, account=8)
         assert call(f"{base}/api/v1/projects/1", token, "PUT", plan)[0] == 200
         before = descriptors(server.pid)
         stack.enter_context(many_descriptors())
@@ -193,14 +193,13 @@ def test_a_connection_ends_after_so_many_requests(engine: Engine) -> None:
 @pytest.mark.parametrize("limits", [Limits(connections=3), Limits(connections_per_address=3)])
 def test_who_waits_longest_makes_room_and_who_is_at_work_stays(engine: Engine, limits: Limits) -> None:
     token = engine.tokens.add(7)
-    working = (
-        f"POST /api/v1/changes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 10\r\n\r\n["
-    )
+    working = f"POST /api/v1/changes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}".encode()
+    working += b"\r\nContent-Length: 10\r\n\r\n["
 
     async def run() -> None:
         one = Served(engine, limits)
         async with one.running() as url:
-            at_work, idle = await one.connect(url, working.encode()), await one.connect(url, HEALTH)
+            at_work, idle = await one.connect(url, working), await one.connect(url, HEALTH)
             await answer(idle[0])
             half = await one.connect(url, HALF)
             for _ in range(5):
@@ -211,7 +210,7 @@ def test_who_waits_longest_makes_room_and_who_is_at_work_stays(engine: Engine, l
             at_work[1].write(b"nonsense]")
             assert b" 422 " in await answer(at_work[0])
             for _ in range(3):
-                await one.connect(url, working.encode())
+                await one.connect(url, working)
             await asyncio.sleep(0.2)  # their heads are there; what follows holds either way
             refused = await one.connect(url, b"")
             assert b" 503 " in (said := await ends(refused[0]))
