@@ -65,16 +65,9 @@ class Dispatcher:
         self._news = asyncio.Event()
         self._stopping = False
         self._is_closing = False
-        self._last_claim: float | None = None
+        self.last_claim: float | None = None
+        """When `run` last claimed what is due (`time.monotonic`), as it does whenever woken; None while not running."""
         self._grace_seconds = self._settings.deadline_seconds
-
-    @property
-    def last_claim(self) -> float | None:
-        """When `run` last asked for what is due and got an answer, or had no room (`time.monotonic`).
-
-        None while it is not running. Woken each second it asks each second, whatever endpoints do.
-        """
-        return self._last_claim
 
     @property
     def in_flight(self) -> int:
@@ -101,13 +94,13 @@ class Dispatcher:
 
         When nothing is due, `on_idle` is called with the instant at which the next delivery will be, or None.
         """
-        self._last_claim = time.monotonic()
+        self.last_claim = time.monotonic()
         async with self._working() as (client, thread):
             while not self._stopping:
                 self._news.clear()
                 try:
                     await self._exchange(client, thread)
-                    self._last_claim = time.monotonic()
+                    self.last_claim = time.monotonic()
                     if self._is_idle():
                         on_idle(await thread(self._ledger.next_due))
                 except Exception as error:
@@ -118,7 +111,7 @@ class Dispatcher:
                     continue
                 await self._news.wait()
             await self._finish(client, thread)
-        self._last_claim = None
+        self.last_claim = None
 
     async def drain(self) -> int:
         """Delivers until nothing is due now; retries due later stay. Returns how many attempts were recorded.

@@ -51,7 +51,7 @@ class Connections:
         inner = _Requests(
             self.server,
             loop=asyncio.get_running_loop(),
-            access_log=None,
+            access_log=None,  # type: ignore[arg-type]  # none: `tracing.py` writes a line for each request
             keepalive_timeout=self.limits.connection_seconds,  # ended before, by its `_Connection`
             lingering_time=LINGERING_SECONDS,
         )

@@ -12,7 +12,7 @@ from chainbell.engine.http.app import create_app
 from chainbell.engine.http.connections import Connections
 from chainbell.engine.http.limits import Limits
 
-GRACE_SECONDS = 1.5
+GRACE_SECONDS = 1.0
 """How long requests that are being answered have, twice: to end by themselves, and to end once they are cancelled."""
 BACKLOG = 1024
 """Connections that the system accepts before the server does."""
