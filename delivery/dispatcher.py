@@ -51,6 +51,11 @@ class Dispatcher:
         self._grace_seconds: float | None = None
 
     @property
+    def last_claim(self) -> float | None:
+        """When `run` last claimed what is due, by the event loop's clock; None while it is not running."""
+        return None if self._loop is None else self._loop.last_claim
+
+    @property
     def in_flight(self) -> int:
         """The number of attempts that are being made."""
         return 0 if self._loop is None else self._loop.in_flight

@@ -50,6 +50,8 @@ class DeliveryLoop:
         self._stopping = False
         self._is_closing = False
         self._grace_seconds = 0.0
+        self.last_claim: float | None = None
+        """When `run` last claimed what is due, by the event loop's clock, as it does whenever woken; else None."""
 
     @property
     def in_flight(self) -> int:
@@ -69,11 +71,13 @@ class DeliveryLoop:
     async def run(self, on_idle: Callable[[datetime | None], None]) -> None:
         """See `Dispatcher.run`."""
         beating = asyncio.create_task(self._heartbeat())
+        self.last_claim = self._time()
         try:
             while not self._stopping:
                 self._news.clear()
                 try:
                     await self._exchange()
+                    self.last_claim = self._time()
                     if self._is_idle():
                         on_idle(await self._ledger.next_due())
                 except (StorageError, ConflictError) as error:

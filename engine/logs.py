@@ -32,11 +32,13 @@ FIELDS = frozenset(
         "reason",
         "field",
         "method",
-        "path",
+        "route",
+        "status",
+        "token_name",
+        "trace_id",
+        "span_id",
     }
     | {
-        "method",
-        "path",
         "count",
         "rows",
         "projects",

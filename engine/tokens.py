@@ -13,7 +13,7 @@ from chainbell.engine.errors import InvalidInputError
 from chainbell.rules import HostId
 from chainbell.storage import LIBRARY, Act, Actor
 from chainbell.storage import tokens as store
-from chainbell.storage.tokens import Token
+from chainbell.storage.tokens import Token, token_hash
 
 Scope = Literal["read", "report", "webhooks", "admin"]
 """What a token may do: look, tell what changed, manage webhooks, everything."""
@@ -84,7 +84,7 @@ class Tokens:
 
     def is_to_mark(self, token: str, found: Token) -> bool:
         """Whether the use of a token is to be written down by `mark_used`: once in a while, even if that fails."""
-        now, name = self._core.now(), store.token_hash(token)
+        now, name = self._core.now(), token_hash(token)
         latest = max((at for at in (found.last_used_at, self._marked.get(name)) if at is not None), default=None)
         if latest is not None and now - latest < USED_AGAIN:
             return False
@@ -111,3 +111,6 @@ class Tokens:
                 act = Act(account_id=account, action="token.revoked", subject=token, details={"tokens": count})
                 self._core.record(connection, actor, act)
         return sum(revoked.values())
+
+
+__all__ = ["SCOPES", "Scope", "Token", "Tokens", "token_hash"]

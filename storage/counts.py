@@ -51,7 +51,8 @@ def _estimate(connection: Connection, column: str) -> int:
 def count_webhooks(connection: Connection) -> dict[str, int]:
     """How many registrations are `active`, `failing` (active, but nothing succeeds any more), and `inactive`."""
     is_failing = WEBHOOKS.c.failing_since.is_not(None)
-    query = select(WEBHOOKS.c.is_active, is_failing, func.count()).group_by(WEBHOOKS.c.is_active, is_failing)
+    query = select(WEBHOOKS.c.is_active, is_failing, func.count()).where(WEBHOOKS.c.deleted_at.is_(None))
+    query = query.group_by(WEBHOOKS.c.is_active, is_failing)
     counts = {"active": 0, "failing": 0, "inactive": 0}
     for is_active, failing, count in connection.execute(query):
         counts["inactive" if not is_active else "failing" if failing else "active"] += count

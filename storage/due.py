@@ -68,6 +68,11 @@ def oldest_due(connection: Connection, now: datetime) -> datetime | None:
     return _earliest(due, fanouts.oldest(connection))
 
 
+def has_leases(connection: Connection, now: datetime) -> bool:
+    """Whether the first delivery of any queue is under a lease that has not ended: a dispatcher works on it."""
+    return any(front.lease_until is not None and front.lease_until > now for front in fronts(connection))
+
+
 def next_due(connection: Connection, now: datetime, since: datetime = EVER) -> datetime | None:
     """When the next pending delivery of an active webhook is due, or its lease ends; None if there is none.
 

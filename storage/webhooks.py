@@ -119,6 +119,13 @@ def purge(connection: Connection, before: datetime, limit: int) -> int:
     return len(ids)
 
 
+def failing_webhooks(connection: Connection, limit: int) -> list[Webhook]:
+    """The registrations, of all accounts, whose last success is the longest ago among those that fail."""
+    failing = select(WEBHOOKS).where(WEBHOOKS.c.failing_since.is_not(None), _IS_THERE)
+    rows = connection.execute(failing.order_by(WEBHOOKS.c.failing_since, WEBHOOKS.c.id).limit(limit))
+    return [_webhook(row) for row in rows]
+
+
 def webhooks(connection: Connection, account_id: HostId | None = None) -> list[Webhook]:
     """The registrations of one account, or all, oldest first."""
     if account_id is None:

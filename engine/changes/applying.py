@@ -240,7 +240,8 @@ class Changes:
         """Does it anew where another writer came first, a bounded number of times; then ConflictError."""
         for number in range(ATTEMPTS_ON_CONFLICT):
             try:
-                unit, result = attempt(number)
+                with self._core.metrics.apply_seconds.time():
+                    unit, result = attempt(number)
                 unit.committed()
                 return unit, result
             except (VersionConflictError, IntegrityError, ConflictError) as error:

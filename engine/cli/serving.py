@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Annotated, cast
 
 import typer
-from aiohttp import web
 
 from chainbell.engine.cli.app import COMMANDS, AsJson, app
 from chainbell.engine.cli.delivering import SWITCH_SECONDS
@@ -17,7 +16,8 @@ from chainbell.engine.cli.opening import account_id, nothing_to_refuse, open_eng
 from chainbell.engine.cli.printing import count, print_json, say
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
-from chainbell.engine.http import create_app
+from chainbell.engine.http import Limits, serving
+from chainbell.engine.http.limits import LIMIT_NAMES, limits_of
 from chainbell.engine.running.dispatching import run_dispatcher
 from chainbell.engine.running.housekeeping import Housekeeping
 from chainbell.engine.tokens import Scope
@@ -37,11 +37,21 @@ def serve(
     housekeeping: Annotated[
         bool, typer.Option(help="Re-evaluate, delete old rows and log statistics on schedule; needs --dispatch.")
     ] = True,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CHAINBELL_LIMITS",
+            metavar="NAME=VALUE",
+            help=f"A limit of the server, such as threads=16; repeat for more. Names: {', '.join(LIMIT_NAMES)}.",
+        ),
+    ] = None,
 ) -> None:
     """Serves the management API, delivers webhooks and keeps house, until interrupted."""
+    limits = limits_of(limit or [])
     sys.setswitchinterval(SWITCH_SECONDS)
     with _listening(host, port) as listener, open_engine(context, creates=nothing_to_refuse) as engine:
-        asyncio.run(_serve(engine, listener, dispatch, open_docs, Housekeeping() if housekeeping else None))
+        times = Housekeeping() if housekeeping else None
+        asyncio.run(_serve(engine, listener, dispatch, open_docs, times, limits))
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -55,27 +65,23 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 async def _serve(
-    engine: Engine, listener: socket.socket, dispatch: bool, open_docs: bool, times: Housekeeping | None
+    engine: Engine, listener: socket.socket, dispatch: bool, open_docs: bool, times: Housekeeping | None, limits: Limits
 ) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    runner = web.AppRunner(create_app(engine, open_docs=open_docs), access_log=None)
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
-    print(f"serving on {_address(runner)}", flush=True)
-    try:
-        if dispatch:
-            await run_dispatcher(engine, engine.dispatcher(), stop, times)
-        else:
-            await stop.wait()
-    finally:
-        await runner.cleanup()  # requests in flight finish
+    running = [_answer(engine, listener, open_docs, limits, stop)]
+    if dispatch:
+        running.append(run_dispatcher(engine, engine.dispatcher(), stop, times))
+    await asyncio.gather(*running)  # they end side by side
 
 
-def _address(runner: web.AppRunner) -> str:
-    host, port = runner.addresses[0][:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+async def _answer(
+    engine: Engine, listener: socket.socket, open_docs: bool, limits: Limits, stop: asyncio.Event
+) -> None:
+    async with serving(engine, listener, limits=limits, open_docs=open_docs) as address:
+        print(f"serving on {address}", flush=True)
+        await stop.wait()
 
 
 @token_app.command()

@@ -1,42 +1,28 @@
 """The metrics for Prometheus: the counts of this process, and what the database reports on request."""
 
-from collections.abc import Sequence
-
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import generate_latest
 
 from chainbell.engine.engine import Engine
-from chainbell.storage import Webhook
 
 MOST_ENDPOINTS = 100
 """How many endpoints have their own labels: those that have been failing the longest."""
 
 
-def _tell_failing(engine: Engine, webhooks: Sequence[Webhook]) -> None:
-    failing = [(webhook.failing_since, webhook) for webhook in webhooks if webhook.failing_since is not None]
-    gauge = engine.core.metrics.failing
-    gauge.clear()
-    for since, webhook in sorted(failing, key=lambda one: one[0])[:MOST_ENDPOINTS]:
-        state = "active" if webhook.is_active else "inactive"
-        gauge.labels(webhook.id, state).set((engine.now() - since).total_seconds())
-
-
-def exposition(engine: Engine) -> tuple[bytes, str]:
-    """The metrics in Prometheus' text format, at most ten seconds old, with its content type."""
-    return engine.core.metrics.told(lambda: _ask(engine)), CONTENT_TYPE_LATEST
-
-
-def _ask(engine: Engine) -> None:
+def exposition(engine: Engine) -> bytes:
+    """The metrics in Prometheus' text format, as they are now. Blocks on the database."""
     metrics = engine.core.metrics
+    metrics.built(engine.database.revision())
     metrics.oldest_due.set(engine.portfolio.oldest_due().total_seconds())
     counted = engine.portfolio.statistics()
     for status, count in counted.projects.items():
         metrics.projects.labels(status.lower()).set(count)
     for delivery, count in counted.deliveries.items():
         metrics.deliveries.labels(delivery.value).set(count)
-    webhooks = engine.portfolio.webhooks()
-    _tell_failing(engine, webhooks)
-    states = {"active": 0, "failing": 0, "inactive": 0}
-    for webhook in webhooks:
-        states["inactive" if not webhook.is_active else "failing" if webhook.failing_since else "active"] += 1
-    for state, count in states.items():
+    for state, count in engine.portfolio.count_webhooks().items():
         metrics.webhooks.labels(state).set(count)
+    metrics.failing.clear()
+    for webhook in engine.portfolio.failing_webhooks(MOST_ENDPOINTS):
+        if webhook.failing_since is not None:
+            state = "active" if webhook.is_active else "inactive"
+            metrics.failing.labels(webhook.id, state).set((engine.now() - webhook.failing_since).total_seconds())
+    return generate_latest(metrics.registry)

@@ -35,9 +35,11 @@ _PROBLEMS = {
     403: ("Forbidden", "The token has not the scope of this operation"),
     404: ("NotFound", "There is no such thing in this account"),
     409: ("Conflict", "Stale, or other writers came first"),
+    408: ("TooSlow", "The body took too long to come in"),
     413: ("TooLarge", "Too large"),
     422: ("Invalid", "Input that cannot be taken; `field` and `reason` say why"),
-    503: ("Unavailable", "The database did not take it; the same may be tried again"),
+    429: ("TooMany", "This token, or tokens that are not known, asked too often; `Retry-After` says when to try again"),
+    503: ("Unavailable", "Too busy, or the database did not take it; `Retry-After` says when to try again"),
 }
 """The problems that a route may answer with: the name of the component, and its meaning."""
 _ABOUT_HOST_IDS = "An integer or a string, as the plan has it; a string of digits begins with an apostrophe."
@@ -159,7 +161,10 @@ def _responses(route: Route, schemas: dict[tuple[str, Way], Json]) -> Json:
 
 def _problem(description: str) -> Json:
     content = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
-    return {"description": description, "content": content}
+    if "Retry-After" not in description:
+        return {"description": description, "content": content}
+    header = {"description": "Seconds", "schema": {"type": "integer"}}
+    return {"description": description, "headers": {"Retry-After": header}, "content": content}
 
 
 def _problems(route: Route) -> tuple[int, ...]:

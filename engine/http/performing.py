@@ -66,7 +66,7 @@ def arguments_of(route: Route, asked: Asked) -> dict[str, Any]:
         arguments[name] = decode_host_id(text) if kind == HostId else text
     if route.query is not None:
         arguments["query"] = _query(asked.query, route.query)
-    elif asked.query and route.scope is not None:
+    elif asked.query:
         raise InvalidInputError(asked.query[0][0], "is no parameter of this route")
     if route.body is not None and (asked.data or not route.has_default_body):
         arguments["body"] = _body(asked.data, route.body)

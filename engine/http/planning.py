@@ -1,11 +1,8 @@
-"""Large requests: worked on beside the others, bounded in number and in time, in processes of their own."""
+"""Large requests: performed in processes of their own, and bounded in time."""
 
-import asyncio
 import pickle
 import subprocess
 import sys
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock, Timer, local
 from typing import Any
@@ -15,85 +12,60 @@ from aiohttp import web
 from chainbell.engine.core import Core
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.http.performing import Answered, Asked, perform
-from chainbell.engine.http.requests import RETRY_SECONDS
 from chainbell.engine.http.routing import Route
+from chainbell.engine.http.threads import RETRY_SECONDS
 from chainbell.engine.http.worker import STARTS, Opening, Outcome
 from chainbell.rules import HostId
 
-THREADS = 2
-"""How many large requests are worked on at a time."""
-MOST_OF_ONE, MOST_OF_ALL = 8, 64
-"""How many large requests of one account, and of all, are worked on or wait."""
-MOST_SECONDS = 120.0
-"""How long one of them may take."""
-
 
 class Planning:
-    """Works on large requests: of each account one at a time, few that wait, and each no longer than `seconds`.
+    """Performs large requests, each no longer than `seconds`.
 
-    Each of the threads has a process, started with its first request. A database in memory, a clock that was given and
-    rules that cannot be imported elsewhere stay in this process, where no time can be set to them.
+    Each thread that asks has a process, started with its first request. With a database in memory, a clock that was
+    given, or rules that cannot be imported elsewhere, the work stays in this process, and no time can be set to it.
     """
 
-    def __init__(self, core: Core, seconds: float = MOST_SECONDS) -> None:
+    def __init__(self, core: Core, seconds: float) -> None:
         self._core = core
         self._seconds = seconds
         self._opening = _opening(core)
-        self._pool = ThreadPoolExecutor(THREADS, "chainbell-planning")
         self._own = local()
         self._processes: set[_Process] = set()
         self._lock = Lock()
         self._has_ended = False
-        self._turns: dict[HostId, asyncio.Lock] = {}
-        self._waiting: Counter[HostId] = Counter()
 
-    async def run(self, account: HostId, seen: Any, route: Route, asked: Asked) -> Answered | web.StreamResponse:
-        """What `perform` gives; answers 503 at once where too much waits already.
+    def perform(self, account: HostId, seen: Any, route: Route, asked: Asked) -> Answered | web.StreamResponse:
+        """As `performing.perform`; raises InvalidInputError where the request takes longer than it may.
 
-        Raises InvalidInputError where the request takes longer than it may.
+        Events that a process fires are announced here.
         """
-        if self._waiting[account] >= MOST_OF_ONE or self._waiting.total() >= MOST_OF_ALL:
-            raise _unavailable("too many large requests are waiting; try again")
-        self._waiting[account] += 1
-        try:
-            async with self._turns.setdefault(account, asyncio.Lock()):
-                loop = asyncio.get_running_loop()
-                if self._opening is None:
-                    return await loop.run_in_executor(self._pool, perform, route, seen, asked)
-                return await loop.run_in_executor(self._pool, self._elsewhere, account, route, asked)
-        finally:
-            self._waiting[account] -= 1
-            if not self._waiting[account]:
-                del self._waiting[account], self._turns[account]
-
-    def _elsewhere(self, account: HostId, route: Route, asked: Asked) -> Answered:
-        """The request done by this thread's process; its events are announced here."""
-        outcome = self._process().ask((account, route.operation, asked), self._seconds)
+        if self._opening is None:
+            return perform(route, seen, asked)
+        outcome = self._process(self._opening).ask((account, route.operation, asked), self._seconds)
         self._core.announce(outcome.events)
         if outcome.error is not None:
             raise outcome.error
         assert outcome.answer is not None  # noqa: S101
         return outcome.answer
 
-    def _process(self) -> "_Process":
+    def _process(self, opening: bytes) -> "_Process":
+        """This thread's process."""
         process: _Process | None = getattr(self._own, "process", None)
         if process is None or not process.is_running:
-            assert self._opening is not None  # noqa: S101
             with self._lock:
                 if self._has_ended:
                     raise _unavailable("the server is stopping")
                 self._processes = {known for known in self._processes if known.is_running}
-                process = self._own.process = _Process(self._opening)
+                process = self._own.process = _Process(opening)
                 self._processes.add(process)
         return process
 
-    def shutdown(self) -> None:
-        """Ends what is running, and begins nothing more; nothing of a request that ends so is kept."""
+    def end(self) -> None:
+        """Ends the processes, and starts no more; a transaction that is open in one is rolled back."""
         with self._lock:
             self._has_ended = True
             for process in self._processes:
                 process.end()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 PLANNING: web.AppKey[Planning] = web.AppKey("planning", Planning)

@@ -1,16 +1,19 @@
 """Turns a declared route into an aiohttp handler: read, work beside the event loop, answer."""
 
+import asyncio
 import inspect
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
+from chainbell.engine.http.operating import OPERATING
 from chainbell.engine.http.performing import Answered, Asked, answered, arguments_of, perform
 from chainbell.engine.http.planning import PLANNING
 from chainbell.engine.http.problems import Handler
-from chainbell.engine.http.requests import ACCOUNT, LARGEST_PLAN, engine_of, in_thread, view_of
+from chainbell.engine.http.requests import ACCOUNT, LARGEST_PLAN, LIMITS, WORKING, view_of
 from chainbell.engine.http.routing import Route
 
 LARGE_REQUEST = 64 * 1024
@@ -23,22 +26,37 @@ def handler_of(route: Route) -> Handler:
     is_async = inspect.iscoroutinefunction(route.handler)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        seen = engine_of(request) if route.scope is None else view_of(request)
         asked = Asked(
             path=request.path,
             parameters=dict(request.match_info),
             query=tuple(request.query.items()),
-            data=await request.read() if route.body is not None else b"",
+            data=await _body_of(request) if route.body is not None else b"",
             largest_plan=request.config_dict[LARGEST_PLAN],
         )
+        if route.scope is None:
+            return _response(answered(route, asked, await route.handler(request.config_dict[OPERATING])))
+        account, seen, working = request[ACCOUNT], view_of(request), request.config_dict[WORKING]
         if is_async:
-            return _response(answered(route, asked, await route.handler(seen, **arguments_of(route, asked))))
+            async with working.testing.turn(account):
+                return _response(answered(route, asked, await route.handler(seen, **arguments_of(route, asked))))
         if route.may_plan and (len(asked.data) > LARGE_REQUEST or OPTIMAL in asked.data):
             planning = request.config_dict[PLANNING]
-            return _response(await planning.run(request[ACCOUNT], seen, route, asked))
-        return _response(await in_thread(perform, route, seen, asked))
+            return _response(
+                await working.planning.run(account, partial(planning.perform, account, seen, route, asked))
+            )
+        return _response(await working.storage.run(account, partial(perform, route, seen, asked)))
 
     return handle
+
+
+async def _body_of(request: web.Request) -> bytes:
+    """The body of a request; answers 408 where it takes too long to come in."""
+    seconds = request.config_dict[LIMITS].body_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body has not come in within {seconds:g} seconds") from None
 
 
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -15,7 +15,7 @@ from chainbell.engine.errors import (
     StaleChange,
     StorageError,
 )
-from chainbell.engine.http.requests import RETRY_SECONDS
+from chainbell.engine.http.threads import RETRY_SECONDS
 from chainbell.engine.logs import Recurring, log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,9 +59,7 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        kept = {
-            name: value for name, value in error.headers.items() if name in ("Allow", "WWW-Authenticate", "Retry-After")
-        }
+        kept = {name: value for name, value in error.headers.items() if name in KEPT_HEADERS}
         return problem(error.status, error.text or error.reason, kept)
     except tuple(kind for kind, _ in STATUS) as error:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
@@ -73,7 +71,7 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
         if isinstance(error, InvalidInputError):
             return problem(status, str(error), field=error.field, reason=error.reason)
         if isinstance(error, StorageError) and not error.is_passing:
-            log.error("chainbell.request_failed", method=request.method, path=request.path, error=repr(error))
+            log.error("chainbell.request_failed", route=route_of(request), error=repr(error))
             return problem(500, "the database cannot take this; it has been logged")
         passes = status == HTTPStatus.SERVICE_UNAVAILABLE
         if passes:
@@ -82,5 +80,11 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.RequestPayloadError as error:
         return problem(400, f"the body cannot be read: {error}")
     except Exception as error:  # noqa: BLE001  the last resort of a server
-        log.error("chainbell.request_failed", method=request.method, path=request.path, error=repr(error))
+        log.error("chainbell.request_failed", route=route_of(request), error=repr(error))
         return problem(500, "an error of chainbell's own; it has been logged")
+
+
+def route_of(request: web.Request) -> str:
+    """The template of the route, such as `/api/v1/projects/{projectId}`; never what a client has filled in."""
+    resource = request.match_info.route.resource
+    return "unknown" if resource is None else resource.canonical

@@ -55,8 +55,8 @@ class Route:
 class Routes:
     """The routes of one subject, filled by its decorators.
 
-    A handler's first argument is what it may access: `AccountView`, or the whole `Engine` on an open route. Then follow
-    the path's parameters by name, `query` and `body`. It returns the answer, a dataclass, or raises.
+    A handler's first argument is what it may access: `AccountView`. Then follow the path's parameters by name, `query`
+    and `body`. On an open route it is `Operating`, and nothing follows. It returns the answer, a dataclass, or raises.
     """
 
     tag: Tag

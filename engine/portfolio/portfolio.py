@@ -92,7 +92,8 @@ class Portfolio:
                 self._core.announce(list(report.events))
             on_chunk(report)
 
-        return run_batch(job, self._chunks(at, accounts, projects, seconds), announce, workers=workers, dask=dask)
+        with self._core.metrics.reevaluating():
+            return run_batch(job, self._chunks(at, accounts, projects, seconds), announce, workers=workers, dask=dask)
 
     def count_to_reevaluate(
         self, as_of: date, accounts: Sequence[HostId] | None = None, projects: Sequence[HostId] | None = None
@@ -195,10 +196,32 @@ class Portfolio:
             deliveries = counts.count_by_state(connection)
         return Statistics(projects=projects, deliveries=deliveries)
 
+    def count_webhooks(self) -> dict[str, int]:
+        """How many registrations are `active`, `failing` (active, but nothing succeeds any more), and `inactive`."""
+        with self._core.database.read() as connection:
+            return counts.count_webhooks(connection)
+
+    def failing_webhooks(self, limit: int) -> list[Webhook]:
+        """The registrations, of all accounts, that have been failing the longest."""
+        with self._core.database.read() as connection:
+            return registrations.failing_webhooks(connection, limit)
+
     def webhooks(self) -> list[Webhook]:
         """The registrations of all accounts, oldest first."""
         with self._core.database.read() as connection:
             return registrations.webhooks(connection)
+
+    def overdue(self) -> timedelta:
+        """For how long something has been due that no dispatcher works on, over all accounts; none while any does.
+
+        Whoever delivers has leases on what it works on, and one that dies leaves leases that end. So what waits behind
+        the limits of an endpoint, or for a retry, is not overdue, however long it waits.
+        """
+        now = self._core.now()
+        with self._core.database.read() as connection:
+            oldest = due.oldest_due(connection, now)
+            is_moving = oldest is None or due.has_leases(connection, now)
+        return timedelta() if oldest is None or is_moving else now - oldest.astimezone(UTC)
 
     def oldest_due(self) -> timedelta:
         """How long the oldest due delivery has been due, over all accounts."""

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 
 from chainbell.engine import Engine
-from chainbell.engine.http import create_app
+from chainbell.engine.http import Limits, create_app
 from chainbell.engine.http.plumbing import LARGE_REQUEST
 from chainbell.rules import CATALOGUE, Decision, Event, Rule, Transition
 from tests.contract.api_client import API, Caller
@@ -98,7 +98,7 @@ def test_a_plan_that_takes_too_long_is_stopped_and_the_next_request_is_served(tm
         assert (await caller("GET", f"{API}/projects/1"))[0] == 404
         assert (await caller("PUT", f"{API}/projects/1", large_plan(1500)))[0] == 200
 
-    _with_hostile_rule(tmp_path, work, planning_seconds=5)
+    _with_hostile_rule(tmp_path, work, Limits(planning_seconds=5))
 
 
 def test_a_plan_that_ends_its_process_ends_nothing_else(tmp_path: Path) -> None:
@@ -130,13 +130,13 @@ def test_what_a_process_of_its_own_does_is_announced_and_refused_here(tmp_path: 
     _served(engine, work)
 
 
-def _with_hostile_rule(tmp_path: Path, work: Any, **limits: float) -> None:
-    _served(Engine(f"sqlite:///{tmp_path}/c.db", rules=(*CATALOGUE, HOSTILE)), work, **limits)
+def _with_hostile_rule(tmp_path: Path, work: Any, limits: Limits | None = None) -> None:
+    _served(Engine(f"sqlite:///{tmp_path}/c.db", rules=(*CATALOGUE, HOSTILE)), work, limits)
 
 
-def _served(engine: Engine, work: Any, **limits: Any) -> None:
+def _served(engine: Engine, work: Any, limits: Limits | None = None) -> None:
     async def run() -> None:
-        async with TestClient(TestServer(create_app(engine, **limits))) as client:
+        async with TestClient(TestServer(create_app(engine, limits=limits))) as client:
             await work(Caller(client, engine.tokens.add(7)))
 
     asyncio.run(run())

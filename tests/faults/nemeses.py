@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import make_url
 
-from chainbell.engine.http.requests import RETRY_SECONDS
+from chainbell.engine.http.threads import RETRY_SECONDS
 from tests.e2e.waiting import until
 from tests.faults.processes import Process
 from tests.faults.system import LEASE_SECONDS, System
