@@ -5,7 +5,7 @@ import secrets as token_source
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from chainbell.delivery import Dispatcher, compose, message_id
 from chainbell.engine.core import Core
 from chainbell.engine.documents import registration
 from chainbell.engine.documents.fields import checked_data, checked_id, checked_moment
+from chainbell.engine.documents.registration import UNCHANGED, Unchanged
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.rules import Event, HostId
 from chainbell.storage import LIBRARY, Act, Actor, Attempt, DeliveryState, NewDelivery, Webhook, outbox, resending
@@ -25,13 +26,6 @@ OVERLAP = timedelta(hours=24)
 LONGEST_OVERLAP = timedelta(days=30)
 CHANGED_AT_ONCE = 500
 """How many deliveries are made due, or expire, in one transaction."""
-
-
-class Unchanged:
-    """The default of an argument that leaves its field unchanged, where None is a value."""
-
-
-UNCHANGED: Final = Unchanged()
 
 
 class Webhooks:

@@ -18,6 +18,8 @@ from chainbell.storage.metadata import SCHEMA
 from chainbell.storage.pooling import avoid_lost_connections, prepare_nothing_behind_a_pooler
 from chainbell.storage.urls import BUSY_SECONDS, Address, DatabaseUrlError, read_address
 
+KEPT_CONNECTIONS, MOST_CONNECTIONS = 5, 40
+"""How many connections are kept open, and how many threads may use one at a time: more than a server has by default."""
 _CREATING = 0x636861696E62656C
 """The key of the PostgreSQL advisory lock under which tables are created and upgraded."""
 
@@ -128,18 +130,22 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, from one snapshot."""
-        with self._transaction("BEGIN") as connection:
+        with self._transaction("BEGIN", isolation_level="REPEATABLE READ") as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def _transaction(self, begin: str, *, isolation_level: str | None = None) -> Iterator[Connection]:
+        """A transaction; `begin` starts it on SQLite, where it is serializable, `isolation_level` is for PostgreSQL."""
         if self._is_of_another_process:
             raise StorageError("a database in memory is not there in a forked process: use a file", is_passing=False)
-        with translated(), self.engine.connect() as connection, connection.begin() as transaction:
-            self._begin(connection, begin)
-            yield connection
-            with translated(at_commit=True):
-                transaction.commit()
+        with translated(), self.engine.connect() as connection:
+            if isolation_level is not None and not self.is_sqlite:
+                connection.execution_options(isolation_level=isolation_level)
+            with connection.begin() as transaction:
+                self._begin(connection, begin)
+                yield connection
+                with translated(at_commit=True):
+                    transaction.commit()
 
     def _begin(self, connection: Connection, statement: str) -> None:
         """Begins a SQLite transaction here, not where the driver guesses, and directly on the driver's connection:
@@ -164,4 +170,5 @@ class Database:
 
 
 def _engine(address: Address, **options: Any) -> Engine:
-    return create_engine(address.for_driver, hide_parameters=True, connect_args=address.arguments, **options)
+    kept = {"pool_size": KEPT_CONNECTIONS, "max_overflow": MOST_CONNECTIONS - KEPT_CONNECTIONS, **options}
+    return create_engine(address.for_driver, hide_parameters=True, connect_args=address.arguments, **kept)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from chainbell.engine import Engine, InvalidInputError, StaleChange
 from chainbell.rules import Event
 from chainbell.storage import METADATA
+from chainbell.storage.tables import ProjectRow, table
 from tests.plans import MONDAY, line_plan, task_update
 
 AT = "2025-03-03T09:00:00Z"
@@ -205,3 +206,13 @@ def test_concurrent_writers_lose_no_change_and_fire_each_crossing_once(engine: E
     assert sum(event.name == "project.early_warning" for event in fired) == 1
     assert rows(engine)["change"] == 14
     assert {event.id for event in fired} <= {event.id for event in engine.events()}
+
+
+def test_what_one_reads_together_is_of_one_instant(engine: Engine) -> None:
+    engine.load(line_plan(status="Planning"), at=MONDAY)
+    with engine.database.read() as connection:
+        statuses = [connection.scalar(select(table(ProjectRow).c.status))]
+        engine.apply({"kind": "project.update", "projectId": 1, "status": "Active", "at": MONDAY.isoformat()})
+        statuses.append(connection.scalar(select(table(ProjectRow).c.status)))
+    assert statuses == ["Planning", "Planning"]
+    assert engine.status(1).status == "Active"
