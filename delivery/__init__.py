@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chainbell.delivery.guard import LOOPBACK_ALLOWED, GuardPolicy, RefusedEndpointError, check_headers, check_url
     from chainbell.delivery.retry import RETRY_DELAYS, Next, Outcome, Verdict, judge
     from chainbell.delivery.settings import Clock, DeliverySettings, system_clock
-    from chainbell.delivery.signature import HEADER_PREFIX, hex_signature, is_signed, signed_headers
+    from chainbell.delivery.signature import HEADER_PREFIX, generate_secret, hex_signature, is_signed, signed_headers
 
 _PLACES = {
     "dispatcher": ("Dispatcher",),
@@ -21,7 +21,7 @@ _PLACES = {
     "guard": ("LOOPBACK_ALLOWED", "GuardPolicy", "RefusedEndpointError", "check_headers", "check_url"),
     "retry": ("RETRY_DELAYS", "Next", "Outcome", "Verdict", "judge"),
     "settings": ("Clock", "DeliverySettings", "system_clock"),
-    "signature": ("HEADER_PREFIX", "hex_signature", "is_signed", "signed_headers"),
+    "signature": ("HEADER_PREFIX", "generate_secret", "hex_signature", "is_signed", "signed_headers"),
 }
 _PLACE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
@@ -48,6 +48,7 @@ __all__ = [
     "check_headers",
     "check_url",
     "compose",
+    "generate_secret",
     "hex_signature",
     "is_signed",
     "judge",

@@ -6,11 +6,17 @@ import hmac
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from secrets import token_bytes
 
 HEADER_PREFIX = "X-Exepron"
 _STANDARD_PREFIX = "whsec_"
 MOST_DIGITS = 12
 """Digits of a timestamp in Unix seconds; longer ones are nobody's."""
+
+
+def generate_secret() -> str:
+    """A new random secret: `whsec_` and standard base64 of 32 bytes, as Standard Webhooks libraries take it."""
+    return _STANDARD_PREFIX + base64.b64encode(token_bytes(32)).decode()
 
 
 def hex_signature(secret: str, body: bytes) -> str:

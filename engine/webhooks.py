@@ -1,7 +1,6 @@
 """Webhooks: register, update, rotate, test, list, resend; every call names the account."""
 
 import builtins
-import secrets as token_source
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from chainbell.delivery import Dispatcher, compose, message_id
+from chainbell.delivery import Dispatcher, compose, generate_secret, message_id
 from chainbell.engine.core import Core
 from chainbell.engine.documents import registration
 from chainbell.engine.documents.fields import checked_data, checked_id, checked_moment
@@ -60,7 +59,7 @@ class Webhooks:
         header, an event is unknown or the secret is too short.
         """
         checked_id(account, "account")
-        plain = token_source.token_urlsafe(32) if secret is None else secret
+        plain = generate_secret() if secret is None else secret
         webhook = Webhook(
             id="wh_" + uuid4().hex[:20],
             account_id=account,
@@ -155,7 +154,7 @@ class Webhooks:
     ) -> str:
         """Sets a new secret, given or generated, and returns it; the old one also signs during the overlap."""
         self.get(account, webhook_id)
-        plain = token_source.token_urlsafe(32) if secret is None else secret
+        plain = generate_secret() if secret is None else secret
         registration.check_secret(webhook_id, plain)
         if not timedelta() <= overlap <= LONGEST_OVERLAP:
             raise InvalidInputError("overlap", f"{overlap} is not within 0 and 30 days")

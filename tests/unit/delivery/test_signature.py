@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
-from chainbell.delivery import hex_signature, signed_headers, with_retry_count
+from chainbell.delivery import generate_secret, hex_signature, signed_headers, with_retry_count
 from chainbell.delivery.receiver import InvalidSignatureError, verify
 
 BODY = b'{"event":"task.red"}'
@@ -28,6 +28,13 @@ def test_the_hex_signature_is_the_reference_s() -> None:
 def test_the_standard_webhooks_library_verifies_us() -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     assert Webhook(secret).verify(BODY.decode(), headers(secret)) == {"event": "task.red"}
+
+
+def test_a_generated_secret_is_taken_by_the_library_s_default_constructor() -> None:
+    secret = generate_secret()
+    assert Webhook(secret).verify(BODY.decode(), headers(secret)) == {"event": "task.red"}
+    assert verify(headers(secret), BODY, secret) == {"event": "task.red"}
+    assert len({generate_secret() for _ in range(100)}) == 100
 
 
 def test_while_a_secret_is_rotated_both_are_good() -> None:
