@@ -108,5 +108,6 @@ def test_no_round_trip_is_spent_on_asking_whether_a_connection_is_there(postgres
         for _ in range(3):
             with database.read() as connection:
                 connection.execute(text("SELECT 'mine'"))
-        assert [statement for _, statement in pooler.statements][-6:] == ["BEGIN", "SELECT 'mine'", "COMMIT"] * 2
+        each = ["BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT 'mine'", "COMMIT"]
+        assert [statement for _, statement in pooler.statements][-6:] == each * 2
         database.close()
