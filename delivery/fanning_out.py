@@ -40,7 +40,7 @@ class FanningOut:
             if fanout is None:
                 return False
             self._after = fanout.account_id
-            event = events.find_event(connection, fanout.event_id)
+            event = events.find_event(connection, fanout.event_id, lock=True)  # erasing a person rewrites it
             assert event is not None  # noqa: S101  a fan-out goes with its event
             asking = subscriptions.subscribers_at(
                 connection, fanout.account_id, event.name, fanout.revision, fanout.written_to, PORTION

@@ -113,9 +113,15 @@ def _any_of(column: ColumnElement[int], keys: Sequence[int]) -> ColumnElement[bo
     return column == keys[0] if len(keys) == 1 else column.in_(keys)
 
 
-def find_event(connection: Connection, event_id: str) -> Event | None:
-    """The kept event with this id, of any account; None if there is none."""
-    row = connection.execute(select(EVENTS).where(EVENTS.c.id == event_id)).first()
+def find_event(connection: Connection, event_id: str, *, lock: bool = False) -> Event | None:
+    """The kept event with this id, of any account; None if there is none.
+
+    With `lock`, it stays as it is until the transaction ends.
+    """
+    query = select(EVENTS).where(EVENTS.c.id == event_id)
+    if lock and connection.dialect.name == "postgresql":
+        query = query.with_for_update(read=True)
+    row = connection.execute(query).first()
     return None if row is None else _event(row)
 
 

@@ -8,10 +8,10 @@ only where all are at work is a new one refused.
 """
 
 import asyncio
-import socket
 from collections import Counter as Counts
 from collections import OrderedDict
 from http import HTTPStatus
+from ipaddress import IPv6Address
 from typing import Any, cast
 
 from aiohttp import web
@@ -194,7 +194,7 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         if not self._is_refused:
-            self._reading_timer = self._loop.call_later(self._limits.answer_seconds, self.abort, "answer")
+            self._watch_reading()
             self._inner.pause_writing()
 
     def resume_writing(self) -> None:
@@ -202,6 +202,14 @@ class _Connection(asyncio.Protocol):
             if self._reading_timer is not None:
                 self._reading_timer.cancel()
             self._inner.resume_writing()
+
+    def _watch_reading(self, left: int | None = None) -> None:
+        """Ends a connection whose client has read nothing of its answer for so long; a slow one may go on."""
+        now_left = self.transport.get_write_buffer_size()
+        if left is not None and now_left >= left:
+            self.abort("answer")
+        else:
+            self._reading_timer = self._loop.call_later(self._limits.answer_seconds, self._watch_reading, now_left)
 
     def request_begins(self) -> None:
         """The head of a request is here; its handler keeps the time of its body."""
@@ -241,5 +249,7 @@ def address_of(peer: Any) -> str:
     host = peer[0] if isinstance(peer, tuple) and peer else ""
     if ":" not in host:
         return str(host)
-    packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    return socket.inet_ntop(socket.AF_INET6, packed[:8] + bytes(8))
+    address = IPv6Address(host.partition("%")[0])
+    if address.ipv4_mapped is not None:  # from a socket that takes both
+        return str(address.ipv4_mapped)
+    return str(IPv6Address(address.packed[:8] + bytes(8)))

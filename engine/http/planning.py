@@ -1,5 +1,6 @@
 """Large requests: performed in processes of their own, and bounded in time."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from chainbell.engine.core import Core
-from chainbell.engine.errors import InvalidInputError
+from chainbell.engine.errors import InvalidInputError, UnknownOutcomeError
 from chainbell.engine.http.performing import Answered, Asked, perform
 from chainbell.engine.http.routing import Route
 from chainbell.engine.http.threads import RETRY_SECONDS
@@ -42,6 +43,8 @@ class Planning:
         if self._opening is None:
             return perform(route, seen, asked)
         outcome = self._process(self._opening).ask((account, route.operation, asked), self._seconds)
+        for stored in outcome.written:
+            self._core.snapshots.put(stored)
         self._core.announce(outcome.events)
         if outcome.error is not None:
             raise outcome.error
@@ -51,11 +54,11 @@ class Planning:
     def _process(self, opening: bytes) -> "_Process":
         """This thread's process."""
         process: _Process | None = getattr(self._own, "process", None)
-        if process is None or not process.is_running:
+        if process is None or not process.is_usable:
             with self._lock:
                 if self._has_ended:
                     raise _unavailable("the server is stopping")
-                self._processes = {known for known in self._processes if known.is_running}
+                self._processes = {known for known in self._processes if known.is_usable}
                 process = self._own.process = _Process(opening)
                 self._processes.add(process)
         return process
@@ -73,7 +76,8 @@ PLANNING: web.AppKey[Planning] = web.AppKey("planning", Planning)
 
 def _opening(core: Core) -> bytes | None:
     """What a worker reads first; None where the work has to stay in this process."""
-    in_main = any(rule.decide.__module__ == "__main__" for rule in core.rules)  # another process has another one
+    parts = [part for rule in core.rules for part in (rule.decide, rule.payload, rule.explain)]
+    in_main = any(part.__module__ == "__main__" for part in parts)  # another process has another one
     if core.database.is_in_memory or core.clock != core.database.now or in_main:
         return None
     url = core.database.url.render_as_string(hide_password=False)
@@ -97,11 +101,12 @@ class _Process:
         self._requests, self._outcomes = self._process.stdin, self._process.stdout
         self._requests.write(opening)
         self._is_out_of_time = False
+        self._started_by = os.getpid()
 
     @property
-    def is_running(self) -> bool:
-        """Whether it can be asked."""
-        return self._process.poll() is None
+    def is_usable(self) -> bool:
+        """Whether it can be asked: it runs, and was started by this process, not by one from which this was forked."""
+        return self._started_by == os.getpid() and self._process.poll() is None
 
     def ask(self, request: tuple[HostId, str, Asked], seconds: float) -> Outcome:
         """The outcome of a request; a process that takes longer is ended, and InvalidInputError raised."""
@@ -115,8 +120,9 @@ class _Process:
         except (OSError, ValueError, EOFError, pickle.UnpicklingError):  # ValueError: closed meanwhile
             self.end()
             if self._is_out_of_time:
-                raise InvalidInputError("body", f"takes longer than {seconds:g} s, and was stopped") from None
-            raise _unavailable("the process that worked on it ended; try again") from None
+                reason = f"takes longer than {seconds:g} s, and was stopped, if need be while it was written"
+                raise InvalidInputError("body", reason) from None
+            raise UnknownOutcomeError("the process that worked on it ended; all of it is kept, or nothing") from None
         finally:
             timer.cancel()
         return outcome

@@ -51,10 +51,13 @@ def handler_of(route: Route) -> Handler:
 
 async def _body_of(request: web.Request) -> bytes:
     """The body of a request; answers 408 where it takes too long to come in."""
-    seconds = request.config_dict[LIMITS].body_seconds
+    seconds, length = request.config_dict[LIMITS].body_seconds, request.content_length
     try:
         async with asyncio.timeout(seconds):
-            return await request.read()
+            if length is not None and length <= LARGE_REQUEST:
+                return await request.read()
+            async with request.config_dict[WORKING].reading.turn(request[ACCOUNT]):  # memory is bounded, too
+                return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"the body has not come in within {seconds:g} seconds") from None
 

@@ -26,7 +26,7 @@ class Working:
 
     `storage` answers requests of accounts, `planning` those that may take seconds, of each account one at a time.
     `entering` looks tokens up, `marking` writes down that they were used, and `watching` reads metrics and readiness.
-    `testing` are the shares of requests that wait for an endpoint, in no thread.
+    `testing` are the shares of requests that wait for an endpoint, `reading` those whose large bodies come in.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -39,6 +39,7 @@ class Working:
         self.entering = Threads("chainbell-entering", 2, Shares(of_one=2, waiting=most, waiting_of_one=most))
         self.marking = Threads("chainbell-marking", 1, Shares(of_one=1, waiting=1, waiting_of_one=1))
         self.watching = Threads("chainbell-watching", 2, Shares(of_one=1, waiting=2, waiting_of_one=1))
+        self.reading = Shares(of_one=MOST_OF_ONE // 2, waiting=MOST_OF_ALL, waiting_of_one=MOST_OF_ONE * 2)
         self.testing = Shares(of_one=limits.threads_of_one, waiting=waiting, waiting_of_one=of_one)
 
     def shutdown(self) -> None:

@@ -7,6 +7,7 @@ had not committed is rolled back.
 
 import asyncio
 import contextvars
+import os
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
@@ -51,17 +52,14 @@ class Shares:
 
 
 class Threads:
-    """So many threads, used by shares."""
+    """So many threads, started when the first of them is needed, and used by shares. Its event loop submits."""
 
     def __init__(self, name: str, count: int, shares: Shares) -> None:
         self._shares = shares
+        self._name, self._count = name, count
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=_work, args=(self._jobs,), name=f"{name}_{number}", daemon=True)
-            for number in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._process: int | None = None
+        """The process in which the threads run; one that is forked from it starts threads of its own."""
 
     async def run(self, account: Hashable, work: Callable[[], T]) -> T:
         """The work, done in one of the threads, in the context of the caller, when it is the account's turn."""
@@ -70,15 +68,23 @@ class Threads:
 
     def submit(self, work: Callable[[], T]) -> "Future[T]":
         """The work, begun as soon as a thread is free; nobody's share is asked for."""
+        if self._process != os.getpid():
+            self._start()
         future: Future[T] = Future()
         self._jobs.put((future, _in_this_context(work)))
         return future
+
+    def _start(self) -> None:
+        self._process, self._jobs = os.getpid(), SimpleQueue()
+        for number in range(self._count):
+            name = f"{self._name}_{number}"
+            threading.Thread(target=_work, args=(self._jobs,), name=name, daemon=True).start()
 
     def shutdown(self) -> None:
         """Lets what is running end, and begins nothing more."""
         while not self._jobs.empty():
             self._jobs.get()
-        for _ in self._threads:
+        for _ in range(self._count):
             self._jobs.put(None)
 
 

@@ -21,7 +21,8 @@ from chainbell.engine.http.projects import projects
 from chainbell.engine.reading.reading import Reading
 from chainbell.engine.webhooks import Webhooks
 from chainbell.rules import Event, HostId, Rule
-from chainbell.storage import LIBRARY, Database, KeyRing, generate_key
+from chainbell.storage import LIBRARY, Database, KeyRing, StoredProject, generate_key
+from chainbell.storage.snapshots import Snapshots
 
 STARTS = f"import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import {__name__}; {__name__}.main()"
 
@@ -36,11 +37,24 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a request: its answer or its error, and the events that were committed meanwhile."""
+    """The result of a request: its answer or its error, and the events and projects that were committed meanwhile."""
 
     answer: Answered | None
     error: Exception | None
     events: tuple[Event, ...]
+    written: tuple[StoredProject, ...]
+
+
+class _Written(Snapshots):
+    """Snapshots that remember what has been written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.since: list[StoredProject] = []
+
+    def put(self, stored: StoredProject) -> None:
+        super().put(stored)
+        self.since.append(stored)
 
 
 class Worker:
@@ -48,12 +62,14 @@ class Worker:
 
     def __init__(self, opening: Opening) -> None:
         database = Database(opening.database_url)
+        self._snapshots = _Written()
         self._core = Core(
             database=database,
             keys=KeyRing([generate_key()]),
             rules=opening.rules,
             clock=database.now,
             delivery=DeliverySettings(),
+            snapshots=self._snapshots,
             signals=Signals(rule.event for rule in opening.rules),
         )
         self._routes = {route.operation: route for route in projects.declared}
@@ -67,6 +83,7 @@ class Worker:
     def work(self, account: HostId, operation: str, asked: Asked) -> Outcome:
         """Does what a request asks, and raises nothing."""
         self._fired.clear()
+        self._snapshots.since.clear()
         view = AccountView(
             account,
             LIBRARY,  # routes that plan leave nothing in the audit trail
@@ -79,8 +96,11 @@ class Worker:
             answer = perform(self._routes[operation], view, asked)
             assert isinstance(answer, Answered), operation  # noqa: S101  routes that plan answer JSON
         except Exception as error:  # noqa: BLE001  it is raised again where the request waits
-            return Outcome(None, _travelling(error), tuple(self._fired))
-        return Outcome(answer, None, tuple(self._fired))
+            return self._outcome(None, _travelling(error))
+        return self._outcome(answer, None)
+
+    def _outcome(self, answer: Answered | None, error: Exception | None) -> Outcome:
+        return Outcome(answer, error, tuple(self._fired), tuple(self._snapshots.since))
 
 
 def _dispatches_nothing() -> NoReturn:

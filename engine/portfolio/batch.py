@@ -1,6 +1,6 @@
 """The batch job: re-evaluates a whole portfolio in chunks, in one process, several processes, or on a Dask cluster.
 
-A chunk is read in one snapshot, evaluated in memory, and written in one short transaction. A project that another
+A chunk is read in one snapshot, evaluated in no transaction, and written in one short one. A project that another
 writer has changed meanwhile is evaluated again by itself. A project already evaluated at the requested instant, or
 later, is skipped, so after a kill the next run continues where it stopped, and a second run adds nothing.
 """
@@ -140,21 +140,22 @@ def _evaluate_together(database: Database, job: Job, keys: Sequence[int]) -> Chu
     left_out = 0
     with database.read() as connection:
         stored = projects.read_many(connection, keys, history.last_points(connection, keys))
-        unit = UnitOfWork(within(connection), Snapshots(0), job.rules, job.now)
-        unit.take(stored)
-        ids = {one.key: one.project.id for one in stored}
-        for one in stored:
-            at = instant_of(job.as_of, one.project.calendar)
-            is_done = one.project.evaluated_at is not None and one.project.evaluated_at >= at
-            if is_done or (not job.dry_run and at > job.now + MOST_AHEAD):
-                left_out += 1  # a date opens at different instants in different zones
-                continue
-            try:
-                fired += unit.reevaluate(one.key, at).events
-            except (InvalidInputError, EvaluationError) as error:
-                refused.append((one.project.id, error.reason))
+    unit = UnitOfWork(database.read, Snapshots(0), job.rules, job.now)
+    unit.take(stored)
+    ids = {one.key: one.project.id for one in stored}
+    for one in stored:
+        at = instant_of(job.as_of, one.project.calendar)
+        is_done = one.project.evaluated_at is not None and one.project.evaluated_at >= at
+        if is_done or (not job.dry_run and at > job.now + MOST_AHEAD):
+            left_out += 1  # a date opens at different instants in different zones
+            continue
+        try:
+            fired += unit.reevaluate(one.key, at).events
+        except (InvalidInputError, EvaluationError) as error:
+            refused.append((one.project.id, error.reason))
     if job.dry_run:
         return ChunkReport(len(stored) - left_out, tuple(fired), tuple(refused))
+    unit.make_ready(database.engine.dialect)
     with database.write() as connection:
         current = projects.versions(connection, keys, lock=True)
         changed = unit.forget_changed(current)

@@ -18,6 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from chainbell.engine.engine import Engine
 from chainbell.engine.errors import InvalidInputError
 from chainbell.engine.logs import log
+from chainbell.engine.portfolio.batch import enduring
 from chainbell.engine.portfolio.erasure import Retention
 from chainbell.rules import HostId
 
@@ -84,7 +85,8 @@ def _logged(name: str, work: "partial[None]") -> None:
 
 
 def _reevaluate(engine: Engine, account: HostId | None, others: frozenset[HostId]) -> None:
-    accounts = [account] if account is not None else engine.portfolio.accounts(but=others)
+    given = [account] if account is not None else None
+    accounts = given or enduring(partial(engine.portfolio.accounts, but=others), PATIENCE.total_seconds())
     report = engine.reevaluate(accounts=accounts, patience=PATIENCE)
     log.info("chainbell.reevaluated", account_id=account, projects=report.projects, events=report.events)
 

@@ -85,10 +85,12 @@ def test_the_dispatcher_runs_until_it_is_told_to_stop_and_hears_of_others_commit
         dispatcher = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         fired = lines(chainbell("apply", "-", database=database, stdin=json_lines(START)).stdout)
         assert dispatcher.stderr is not None
+        begun = json.loads(dispatcher.stderr.readline())
         logged = [json.loads(dispatcher.stderr.readline()) for _ in fired[0]["events"]]
         dispatcher.send_signal(signal.SIGTERM)
         assert dispatcher.wait(30) == 0
         dispatcher.stderr.close()
+    assert begun["event"] == "chainbell.dispatching"
     assert {line["event"] for line in logged} == {"chainbell.delivery_attempted"}
     assert {line["state"] for line in logged} == {"delivered"}
     assert "hush-hush" not in json.dumps(logged)

@@ -94,7 +94,7 @@ def test_a_plan_that_takes_too_long_is_stopped_and_the_next_request_is_served(tm
     async def work(caller: Caller) -> None:
         status, found = await caller("PUT", f"{API}/projects/1", large_plan(1500, name=WAITS))
         assert (status, found["field"]) == (422, "body")
-        assert found["reason"] == "takes longer than 5 s, and was stopped"
+        assert found["reason"].startswith("takes longer than 5 s, and was stopped")
         assert (await caller("GET", f"{API}/projects/1"))[0] == 404
         assert (await caller("PUT", f"{API}/projects/1", large_plan(1500)))[0] == 200
 
@@ -104,7 +104,10 @@ def test_a_plan_that_takes_too_long_is_stopped_and_the_next_request_is_served(tm
 def test_a_plan_that_ends_its_process_ends_nothing_else(tmp_path: Path) -> None:
     async def work(caller: Caller) -> None:
         status, found = await caller("PUT", f"{API}/projects/1", large_plan(1500, name=ENDS_ITS_PROCESS))
-        assert (status, found["detail"]) == (503, "the process that worked on it ended; try again")
+        assert (status, found["detail"]) == (
+            503,
+            "the process that worked on it ended; all of it is kept, or nothing",
+        )
         assert (await caller("PUT", f"{API}/projects/1", large_plan(1500)))[0] == 200
 
     _with_hostile_rule(tmp_path, work)
