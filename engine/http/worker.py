@@ -4,12 +4,15 @@
 an `Opening`, then requests. It writes an `Outcome` for each to the standard output, and ends with its input.
 """
 
+import copyreg
 import os
 import pickle
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, NoReturn
+from types import MappingProxyType
+from typing import Any, BinaryIO, NoReturn
 
 from chainbell.delivery.settings import DeliverySettings
 from chainbell.engine.account import AccountView
@@ -117,9 +120,15 @@ def _travelling(error: Exception) -> Exception:
     return error
 
 
+def read_only(values: dict[Any, Any]) -> Mapping[Any, Any]:
+    """The values as they may not be changed, in the process that reads an outcome."""
+    return MappingProxyType(values)
+
+
 def main() -> None:
     """Works until the input ends."""
     requests, outcomes = sys.stdin.buffer, _own_output()
+    copyreg.pickle(MappingProxyType, lambda proxy: (read_only, (dict(proxy),)))  # projects hold some
     worker = Worker(pickle.load(requests))  # noqa: S301  from the process that started this one
     while True:
         try:
