@@ -9,7 +9,6 @@ import os
 import pickle
 import sys
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, BinaryIO, NoReturn
@@ -120,7 +119,7 @@ def _travelling(error: Exception) -> Exception:
     return error
 
 
-def read_only(values: dict[Any, Any]) -> Mapping[Any, Any]:
+def read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     """The values as they may not be changed, in the process that reads an outcome."""
     return MappingProxyType(values)
 
