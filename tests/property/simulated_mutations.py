@@ -31,14 +31,6 @@ class CountsLeasesTooLong(Slots):
         super().add(claims, webhooks, until + 30)
 
 
-class IgnoresLostLeases(Slots):
-    """Goes on with claims that could not be renewed, for another has them."""
-
-    def renewed(self, asked: Iterable[Claim], ours: set[str], until: float) -> None:
-        asked = list(asked)
-        super().renewed(asked, {claim.id for claim in asked}, until)
-
-
 class NeverRenews(Slots):
     """Lets the leases of what waits end."""
 

@@ -19,17 +19,13 @@ from tests.property.simulated_history import (
     AskedDatabase,
     AttemptBegan,
     AttemptEnded,
-    Calm,
     Claimed,
     ClockStepped,
     Complained,
     Ended,
-    Event,
     GaveBack,
     History,
     Killed,
-    LookUpBegan,
-    LookUpEnded,
     OfDelivery,
     Recorded,
     Renewed,
@@ -37,6 +33,7 @@ from tests.property.simulated_history import (
     Stopping,
 )
 from tests.property.simulated_network import GOOD_SECONDS
+from tests.property.simulated_waits import since_calm, waits
 from tests.property.simulated_world import GOOD_IN_THE_END
 
 Promise = Callable[[History], Iterator[str]]
@@ -164,7 +161,7 @@ def every_endpoint_is_served(history: History) -> Iterator[str]:
     through all the slots, each of which may be taken for a whole deadline: one round to be claimed, one to begin."""
     rounds = ceil(len(history.kinds) / history.in_flight)
     bound = 2 * rounds * DEADLINE + 2 * NOTICED_SECONDS
-    for endpoint, waited in _waits(history):
+    for endpoint, waited in waits(history):
         if waited > bound:
             yield f"{endpoint}, {history.kinds[endpoint]}, was idle for {waited:.1f} s, over {bound:.1f} s"
 
@@ -177,44 +174,16 @@ def no_endpoint_is_in_the_way_of_a_good_one(history: History) -> Iterator[str]:
     if bad * history.per_webhook >= history.in_flight:
         return
     bound = NOTICED_SECONDS + len(good) * GOOD_SECONDS
-    for endpoint, waited in _waits(history):
+    for endpoint, waited in waits(history):
         if endpoint in good and waited > bound:
             yield f"{endpoint} was idle for {waited:.1f} s, over {bound:.1f} s"
-
-
-def _waits(history: History) -> Iterator[tuple[str, float]]:
-    """How long an endpoint that had something due was idle, each time: nothing in flight, and no look-up under way."""
-    due: dict[str, dict[str, float]] = {endpoint: {} for endpoint in history.kinds}
-    busy: Counter[str] = Counter()
-    idle_since: dict[str, float] = {}
-    for event in _since_calm(history):
-        match event:
-            case Calm():
-                for delivery, free in event.free.items():
-                    due[history.owners[delivery]][delivery] = free
-                idle_since = dict.fromkeys(history.kinds, event.at)
-            case AttemptBegan() | LookUpBegan():
-                if not busy[event.endpoint]:
-                    since = max(idle_since[event.endpoint], min(due[event.endpoint].values(), default=event.at))
-                    yield event.endpoint, event.at - since
-                busy[event.endpoint] += 1
-                if isinstance(event, AttemptBegan):
-                    due[event.endpoint].pop(event.delivery, None)
-            case AttemptEnded() | LookUpEnded():
-                busy[event.endpoint] -= 1
-                idle_since[event.endpoint] = event.at
-            case Recorded() if event.is_kept and event.state is DeliveryState.PENDING:
-                due[event.endpoint][event.delivery] = event.due
-    for endpoint, theirs in due.items():
-        if theirs and not busy[endpoint]:
-            yield endpoint, history.events[-1].at - max(idle_since[endpoint], min(theirs.values()))
 
 
 def what_is_claimed_first_begins_first(history: History) -> Iterator[str]:
     """In a calm world the attempts of one endpoint begin in the order of their claims."""
     last: dict[str, int] = {}
     claims: list[tuple[str, int]] = []
-    for event in _since_calm(history):
+    for event in since_calm(history):
         if isinstance(event, Claimed):
             claims.append((event.delivery, event.fence))
         elif isinstance(event, AttemptBegan):
@@ -227,7 +196,7 @@ def what_is_claimed_first_begins_first(history: History) -> Iterator[str]:
 def what_is_claimed_is_begun(history: History) -> Iterator[str]:
     """In a calm world no lease is left to end: what is claimed is begun, or given back."""
     held: dict[tuple[str, int], Claimed] = {}
-    for event in _since_calm(history):
+    for event in since_calm(history):
         if isinstance(event, Claimed):
             held[event.delivery, event.fence] = event
         elif isinstance(event, (AttemptBegan, GaveBack)):
@@ -244,7 +213,7 @@ def stopping_gives_everything_back(history: History) -> Iterator[str]:
         match event:
             case Claimed():
                 leases[event.delivery] = event
-            case (GaveBack() | Recorded()) if event.delivery in leases:
+            case GaveBack() | Recorded() if event.delivery in leases:
                 if leases[event.delivery].fence == event.fence:
                     del leases[event.delivery]
             case Stopping():
@@ -273,12 +242,6 @@ def nothing_ends_by_itself(history: History) -> Iterator[str]:
     for event in history.events:
         if isinstance(event, Complained) or (isinstance(event, Ended) and event.error is not None):
             yield str(event)
-
-
-def _since_calm(history: History) -> list[Event]:
-    """What happened once misfortunes were over; first of all `Calm`."""
-    calm = next(place for place, event in enumerate(history.events) if isinstance(event, Calm))
-    return history.events[calm:]
 
 
 PROMISES: tuple[Promise, ...] = (

@@ -28,7 +28,6 @@ SEEDS = range(40)
 CAUGHT: list[tuple[Parts, Promise]] = [
     (Parts(slots=mutations.IgnoresUntil), none_begins_past_its_lease),
     (Parts(slots=mutations.CountsLeasesTooLong), none_begins_past_its_lease),
-    (Parts(slots=mutations.IgnoresLostLeases), none_begins_past_its_lease),
     (Parts(ledger=mutations.GivesBackWhatIsInFlight), none_begins_past_its_lease),
     (Parts(ledger=mutations.GivesBackWhatIsInFlight), none_is_attempted_twice_at_once),
     (Parts(slots=mutations.ignores_the_limit_of_an_endpoint), the_cap_of_an_endpoint_is_kept),
