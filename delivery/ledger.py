@@ -49,10 +49,11 @@ def with_newest_fences(
     """Moves settlements to the fences of claims on the same deliveries; returns them and the remaining claims.
 
     A clock that jumps ends our own leases, so that we claim again what we have attempted already: that is settled with
-    the new fence, and not attempted again.
+    the new fence, and not attempted again. A claim that counts more attempts is another matter: ours has been recorded,
+    and only the answer to that was lost, or another dispatcher's has.
     """
-    attempted = {settlement.claim.id for settlement in settlements}
-    again = {claim.id: claim for claim in claims if claim.id in attempted}
+    attempted = {settlement.claim.id: settlement.claim.attempts for settlement in settlements}
+    again = {claim.id: claim for claim in claims if attempted.get(claim.id) == claim.attempts}
     if not again:
         return list(settlements), list(claims)
     settled = [replace(one, claim=again.get(one.claim.id, one.claim)) for one in settlements]

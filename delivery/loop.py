@@ -132,7 +132,8 @@ class DeliveryLoop:
             if is_passing(error) or not ended:
                 self._ended = ended + self._ended  # recorded once the database is back
                 raise
-            results, claims, webhooks = await self._each(ended), [], None
+            claims, webhooks = [], None
+            ended, results = await self._each(ended)
         self._ended, claims = with_newest_fences(self._ended, claims)
         slots.add(claims, webhooks or {}, leased_at + self._slack_seconds)
         if webhooks is not None and (dropped := slots.refresh(webhooks)):
@@ -141,25 +142,29 @@ class DeliveryLoop:
         self._tell(ended, results)
         return sum(result.is_recorded for result in results)
 
-    async def _each(self, ended: list[Settlement]) -> list[Result]:
-        """Records attempts one by one, so that one that cannot be recorded does not keep the others from it."""
-        results = []
+    async def _each(self, ended: list[Settlement]) -> tuple[list[Settlement], list[Result]]:
+        """Records attempts one by one, so that one that cannot be recorded does not keep the others from it. Returns
+        those that are done with; while the database is away, the others are kept to be recorded once it is back."""
+        done, results = [], []
         for settlement in ended:
+            if (result := await self._alone(settlement)) is None:
+                self._record(settlement)
+            else:
+                done.append(settlement)
+                results.append(result)
+        return done, results
+
+    async def _alone(self, settlement: Settlement) -> Result | None:
+        """Records an attempt, if need be without what the endpoint said: otherwise it would be made again for ever.
+        None while the database is away."""
+        for one in (settlement, replace(settlement, error="cannot be kept", response=None)):
             try:
-                results += (await self._ledger.exchange([settlement], Wanted()))[0]
+                return (await self._ledger.exchange([one], Wanted()))[0][0]
             except Exception as error:  # noqa: BLE001  whatever it was, the attempt counts
                 self._listeners.on_error(error)
-                results.append(await self._without_words(settlement))
-        return results
-
-    async def _without_words(self, settlement: Settlement) -> Result:
-        """Records an attempt without what the endpoint said: otherwise it would be made again for ever."""
-        try:
-            wordless = replace(settlement, error="cannot be kept", response=None)
-            return (await self._ledger.exchange([wordless], Wanted()))[0][0]
-        except Exception as error:  # noqa: BLE001  its lease ends, and it is claimed again
-            self._listeners.on_error(error)
-            return Result(is_recorded=False)
+                if is_passing(error):
+                    return None
+        return Result(is_recorded=False)  # its lease ends, and it is claimed again
 
     def _tell(self, settlements: list[Settlement], results: list[Result]) -> None:
         told = list(zip(settlements, results, strict=True))

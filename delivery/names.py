@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,19 +41,29 @@ class _LookUp:
     answer: Future[Addresses] = field(default_factory=Future)
     began: float | None = None
     ended: float = 0.0
+    """When it was answered, by the clock of `Names`."""
 
 
 class Names:
     """Looks names up, for any number of dispatchers and event loops of one process. Thread-safe.
 
     `look_up` stands for `socket.getaddrinfo`, which honours hosts file and name service switch; `threads` bounds its
-    calls under way. `probe` is a domain that works whenever our name server does; see `name_server`.
+    calls under way. `probe` is a domain that works whenever our name server does; see `name_server`. `clock` says how
+    old an answer is (monotonic, seconds).
     """
 
-    def __init__(self, look_up: LookUp | None = None, *, threads: int = THREADS, probe: str | None = None) -> None:
+    def __init__(
+        self,
+        look_up: LookUp | None = None,
+        *,
+        threads: int = THREADS,
+        probe: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         if threads < 4:
             raise ValueError(f"threads: {threads} is less than 4")
         self._look_up = look_up or _system
+        self._clock = clock
         self._server = NameServer(self._look_up, probe or PROBE_DOMAIN)
         self._bounds = (threads, threads * 3 // 4, threads // 2)
         self._lock = threading.Lock()
@@ -69,7 +79,7 @@ class Names:
     def is_at_hand(self, name: str) -> bool:
         """Whether an answer is known; one that will end soon is asked for again beside it."""
         with self._lock:
-            known, now = self._known.get(name), time.monotonic()
+            known, now = self._known.get(name), self._clock()
             if known is None or now >= known.ended + KEPT_SECONDS:
                 return False
             if now >= known.ended + RENEWED_SECONDS:
@@ -80,7 +90,7 @@ class Names:
         """The addresses of a name, on port 0; raises OSError. May take for ever: whoever asks has a deadline."""
         with self._lock:
             known = self._known.get(name)
-            if known is None or time.monotonic() >= known.ended + KEPT_SECONDS:
+            if known is None or self._clock() >= known.ended + KEPT_SECONDS:
                 known = self._ask(name)
         if known.answer.done():
             return known.answer.result()
@@ -143,8 +153,8 @@ class Names:
             except BaseException as error:  # noqa: BLE001  whoever has asked gets it
                 failed = error
             with self._lock:
-                look_up.ended = time.monotonic()
-                self._end(look_up, 2 if look_up.ended - began > SLOW_SECONDS else 0)
+                look_up.ended = self._clock()
+                self._end(look_up, 2 if time.monotonic() - began > SLOW_SECONDS else 0)
                 if found is not None:
                     _remember(self._known, look_up.name, look_up)
                 following = self._next()
