@@ -5,7 +5,7 @@ import secrets as token_source
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from chainbell.delivery import Dispatcher, compose, message_id
 from chainbell.engine.core import Core
 from chainbell.engine.documents import registration
 from chainbell.engine.documents.fields import checked_data, checked_id, checked_moment
+from chainbell.engine.documents.registration import UNCHANGED, Unchanged
 from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.rules import Event, HostId
 from chainbell.storage import LIBRARY, Act, Actor, Attempt, DeliveryState, NewDelivery, Webhook, outbox, resending
@@ -25,13 +26,6 @@ OVERLAP = timedelta(hours=24)
 LONGEST_OVERLAP = timedelta(days=30)
 CHANGED_AT_ONCE = 500
 """How many deliveries are made due, or expire, in one transaction."""
-
-
-class Unchanged:
-    """The default of an argument that leaves its field unchanged, where None is a value."""
-
-
-UNCHANGED: Final = Unchanged()
 
 
 class Webhooks:
@@ -73,9 +67,8 @@ class Webhooks:
             name=name,
             url=url,
             events=self._core.event_names if events is None else tuple(dict.fromkeys(events)),
-            sealed_secret=self._core.keys.seal(plain),
+            sealed_secret="",
             created_at=self._core.now(),
-            sealed_headers=registration.sealed_headers(headers or {}, self._core.keys),
             body_format=body_format,
             is_active=is_active,
             retry_client_errors=retry_client_errors,
@@ -83,6 +76,8 @@ class Webhooks:
         )
         self._check(webhook, headers)
         registration.check_secret(webhook.id, plain)
+        sealed = registration.sealed_headers(headers or {}, self._core.keys)
+        webhook = replace(webhook, sealed_secret=self._core.keys.seal(plain), sealed_headers=sealed)
         with self._core.database.write() as connection:
             store.add_webhook(connection, webhook)
             self._record(connection, actor, webhook, "webhook.registered", name=name)
@@ -110,14 +105,9 @@ class Webhooks:
         there; one that has the mask for a value, as it is shown, keeps its value. Raises NotFoundError or
         InvalidInputError.
         """
-        given: dict[str, Any] = {
-            "name": name,
-            "url": url,
-            "events": None if events is None else tuple(dict.fromkeys(events)),
-            "body_format": body_format,
-            "is_active": is_active,
-            "retry_client_errors": retry_client_errors,
-        }
+        given: dict[str, Any] = {"name": name, "url": url, "body_format": body_format, "is_active": is_active}
+        given["events"] = None if events is None else tuple(dict.fromkeys(events))
+        given["retry_client_errors"] = retry_client_errors
         changes = {field: value for field, value in given.items() if value is not None}
         if not isinstance(ca_certificates, Unchanged):
             changes["ca_certificates"] = ca_certificates
@@ -232,6 +222,13 @@ class Webhooks:
             return store.attempt_log(
                 connection, webhook_id, limit, skip=skip, succeeded=succeeded, event=event, before=before
             )
+
+    def attempt(self, account: HostId, webhook_id: str, delivery_id: str, number: int) -> Attempt | None:
+        """One attempt of the log of one webhook; None if there is none."""
+        with self._core.database.read() as connection:
+            if store.account_of(connection, webhook_id) != account:
+                raise _not_found(webhook_id)
+            return store.find_attempt(connection, webhook_id, delivery_id, number)
 
     def resend(self, account: HostId, webhook_id: str, delivery_id: str, *, actor: Actor = LIBRARY) -> None:
         """Makes a finished delivery due now, with a new series of attempts; raises NotFoundError if there is none."""

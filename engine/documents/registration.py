@@ -1,7 +1,7 @@
 """What a registration has to be, whoever gives it; and its header values, sealed or kept behind their mask."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from chainbell.delivery import DeliverySettings, check_headers, check_url
 from chainbell.delivery.attempt import trusting
@@ -17,6 +17,13 @@ from chainbell.storage.webhooks import MASK
 
 SHORTEST_SECRET, WEAK_SECRET = 8, 16
 """Bytes: shorter secrets are refused, and warned of."""
+
+
+class Unchanged:
+    """The default of an argument that leaves its field unchanged, where None is a value."""
+
+
+UNCHANGED: Final = Unchanged()
 
 
 def check(webhook: Webhook, headers: Mapping[str, str], known: Sequence[str], delivery: DeliverySettings) -> None:
@@ -39,7 +46,8 @@ def check(webhook: Webhook, headers: Mapping[str, str], known: Sequence[str], de
 
 
 def check_secret(webhook_id: str, secret: str) -> None:
-    """Refuses a secret that is guessed, and warns of one that is weak."""
+    """Refuses a secret that is guessed or that is no text, and warns of one that is weak."""
+    checked_text(secret, "secret")
     length = key_length(secret)
     if length < SHORTEST_SECRET:
         raise InvalidInputError("secret", f"has {length} bytes, at least {SHORTEST_SECRET} are needed")

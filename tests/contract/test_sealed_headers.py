@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,21 @@ def test_values_are_sealed_masked_and_sent_as_they_are(engine: Engine) -> None:
         assert VALUE not in everything(engine)
         assert VALUE not in str(engine.webhooks.list(7))
         assert sent(engine, webhook.id, receiver) == HEADERS
+
+
+def test_what_is_no_text_cannot_be_sealed(engine: Engine) -> None:
+    """Half a surrogate pair, as JSON can write it, was an error of the server's own."""
+    webhook, _ = engine.webhooks.add(7, "http://127.0.0.1:9/")
+    for call in (partial(engine.webhooks.add, 7, webhook.url), partial(engine.webhooks.update, 7, webhook.id)):
+        with pytest.raises(InvalidInputError) as refused:
+            call(headers={"X-A": "\ud800"})
+        assert refused.value.field == "headers.X-A"
+    rotate = partial(engine.webhooks.rotate, 7, webhook.id)
+    for call in (partial(engine.webhooks.add, 7, webhook.url), partial(engine.webhooks.update, 7, webhook.id), rotate):
+        with pytest.raises(InvalidInputError) as refused:
+            call(secret="\ud800" * 20)
+        assert refused.value.field == "secret"
+    assert engine.webhooks.list(7) == [webhook]
 
 
 def test_what_is_read_can_be_written_back_and_changes_nothing(engine: Engine) -> None:
