@@ -1,8 +1,7 @@
-"""A project that cannot be evaluated is named, counted and told by the exit status; the others are done."""
+"""A project that cannot be evaluated is named and told by the exit status; the others are done."""
 
 import json
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import update
@@ -10,15 +9,11 @@ from sqlalchemy import update
 from chainbell.engine import Engine
 from chainbell.storage.tables import ProjectRow, table
 from tests.e2e.commands import chainbell, lines
-from tests.e2e.servers import serving
-from tests.e2e.test_serving import call
-from tests.e2e.waiting import SECONDS
 from tests.plans import MONDAY, line_plan
 
 POISONED, PROJECTS = 3, 5
 LATE = "2025-03-21T17:00:00Z"
 TICK = {"kind": "clock", "at": LATE}
-COUNTED = "chainbell_evaluations_refused_total"
 
 
 @pytest.fixture
@@ -45,30 +40,20 @@ def named(told: str) -> list[object]:
     return [line["project_id"] for line in log if line["event"] == "chainbell.evaluation_refused"]
 
 
-@pytest.mark.parametrize("how", [[], ["--workers", "2"]])
-def test_a_reevaluation_names_it_and_ends_with_status_1(portfolio: Path, how: list[str]) -> None:
-    run = chainbell("--log", "json", "reevaluate", "--as-of", LATE, *how, database=portfolio)
+def test_a_reevaluation_names_it_and_ends_with_status_1(portfolio: Path) -> None:
+    run = chainbell("--log", "json", "reevaluate", "--as-of", LATE, database=portfolio)
     assert run.returncode == 1
     assert f"chainbell: project {POISONED}: " in run.stderr
     assert named(run.stderr) == [POISONED]
     assert evaluated(portfolio) == {1, 2, 4, 5}
 
 
-@pytest.mark.parametrize("way", ["file", "stream"])
-def test_a_tick_for_all_names_it_and_ends_with_status_1(portfolio: Path, tmp_path: Path, way: str) -> None:
-    ticks = tmp_path / "ticks.jsonl"
-    ticks.write_text(json.dumps(TICK))
-    where = str(ticks) if way == "file" else "-"
-    run = chainbell("--log", "json", "apply", where, database=portfolio, stdin=ticks.read_text())
+def test_a_tick_for_all_names_it_and_ends_with_status_1(portfolio: Path) -> None:
+    """At the end: the lines that follow are applied."""
+    later = {"kind": "project.update", "projectId": 1, "status": "Frozen", "at": LATE}
+    ticks = "\n".join(map(json.dumps, (TICK, later)))
+    run = chainbell("--log", "json", "apply", "-", database=portfolio, stdin=ticks)
+    assert len(lines(run.stdout)) == 2
     assert run.returncode == 1
     assert named(run.stderr) == [POISONED]
-    assert evaluated(portfolio) == {1, 2, 4, 5}
-
-
-def test_a_server_counts_it(portfolio: Path) -> None:
-    token = chainbell("token", "create", "--account", "7", database=portfolio).stdout.strip()
-    with serving(portfolio, "--no-dispatch") as base:
-        assert call(f"{base}/api/v1/changes", token, "POST", TICK)[0] == 200
-        with urlopen(f"{base}/metrics", timeout=SECONDS) as answer:
-            assert f"{COUNTED} 1.0" in answer.read().decode().splitlines()
     assert evaluated(portfolio) == {1, 2, 4, 5}
