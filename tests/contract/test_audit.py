@@ -113,8 +113,6 @@ def test_the_api_names_the_token_and_shows_the_trail_by_pages(engine: Engine) ->
         assert [line["subject"] for line in seen] == [made[0], *reversed(made), "token"]
         assert len((await mine("GET", f"{API}/audit?action=webhook.registered"))[1]["value"]) == 5
         assert len((await mine("GET", f"{API}/audit?subject={made[0]}"))[1]["value"]) == 2
-        beyond = f"{API}/audit?before={2**53 - 1}"  # all keys of the database's are smaller
-        assert (await mine("GET", beyond))[1]["value"] == (await mine("GET", f"{API}/audit"))[1]["value"]
         soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat().replace("+", "%2B")
         assert (await mine("GET", f"{API}/audit?since={soon}"))[1] == {"value": [], "next": None}
         for wrong in ("before=-1", "before=x", "before=9007199254740992", "since=2025", "action=x", "$top=1001"):
@@ -122,6 +120,19 @@ def test_the_api_names_the_token_and_shows_the_trail_by_pages(engine: Engine) ->
             assert (status, problem["field"]) == (422, wrong.partition("=")[0])
         reader = Caller(mine.client, engine.tokens.add(7, "reader", scopes=["read"]))
         assert (await reader("GET", f"{API}/audit"))[0] == 403
+
+    served(engine, work)
+
+
+def test_a_key_beyond_all_lines_finds_them_all(engine: Engine) -> None:
+    """Beyond all that the column holds, too: on PostgreSQL that was an error of the server's own."""
+
+    async def work(mine: Caller, _other: Caller) -> None:
+        await mine("POST", f"{API}/webhooks", HOOK)
+        _, whole = await mine("GET", f"{API}/audit")
+        assert len(whole["value"]) == 2
+        for beyond in (2**31 - 1, 2**31, 2**53 - 1):
+            assert await mine("GET", f"{API}/audit?before={beyond}") == (200, whole)
 
     served(engine, work)
 
