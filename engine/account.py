@@ -146,6 +146,7 @@ class AccountWebhooks:
     get = _of_account(Webhooks.get)
     backlog = _of_account(Webhooks.backlog)
     log = _of_account(Webhooks.log)
+    attempt = _of_account(Webhooks.attempt)
     resend = _of_account(Webhooks.resend)
     recover = _of_account(Webhooks.recover)
     test = _of_account(Webhooks.test)

@@ -66,9 +66,8 @@ class Webhooks:
             name=name,
             url=url,
             events=self._core.event_names if events is None else tuple(dict.fromkeys(events)),
-            sealed_secret=self._core.keys.seal(plain),
+            sealed_secret="",
             created_at=self._core.now(),
-            sealed_headers=registration.sealed_headers(headers or {}, self._core.keys),
             body_format=body_format,
             is_active=is_active,
             retry_client_errors=retry_client_errors,
@@ -76,6 +75,8 @@ class Webhooks:
         )
         self._check(webhook, headers)
         registration.check_secret(webhook.id, plain)
+        sealed = registration.sealed_headers(headers or {}, self._core.keys)
+        webhook = replace(webhook, sealed_secret=self._core.keys.seal(plain), sealed_headers=sealed)
         with self._core.database.write() as connection:
             store.add_webhook(connection, webhook)
             self._record(connection, actor, webhook, "webhook.registered", name=name)
@@ -103,14 +104,9 @@ class Webhooks:
         there; one that has the mask for a value, as it is shown, keeps its value. Raises NotFoundError or
         InvalidInputError.
         """
-        given: dict[str, Any] = {
-            "name": name,
-            "url": url,
-            "events": None if events is None else tuple(dict.fromkeys(events)),
-            "body_format": body_format,
-            "is_active": is_active,
-            "retry_client_errors": retry_client_errors,
-        }
+        given: dict[str, Any] = {"name": name, "url": url, "body_format": body_format, "is_active": is_active}
+        given["events"] = None if events is None else tuple(dict.fromkeys(events))
+        given["retry_client_errors"] = retry_client_errors
         changes = {field: value for field, value in given.items() if value is not None}
         if not isinstance(ca_certificates, Unchanged):
             changes["ca_certificates"] = ca_certificates
@@ -225,6 +221,13 @@ class Webhooks:
             return store.attempt_log(
                 connection, webhook_id, limit, skip=skip, succeeded=succeeded, event=event, before=before
             )
+
+    def attempt(self, account: HostId, webhook_id: str, delivery_id: str, number: int) -> Attempt | None:
+        """One attempt of the log of one webhook; None if there is none."""
+        with self._core.database.read() as connection:
+            if store.account_of(connection, webhook_id) != account:
+                raise _not_found(webhook_id)
+            return store.find_attempt(connection, webhook_id, delivery_id, number)
 
     def resend(self, account: HostId, webhook_id: str, delivery_id: str, *, actor: Actor = LIBRARY) -> None:
         """Makes a finished delivery due now, with a new series of attempts; raises NotFoundError if there is none."""

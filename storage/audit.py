@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Connection, Index, delete, insert, select, update
+from sqlalchemy import JSON, BigInteger, Connection, Index, delete, insert, literal, select, update
 from sqlmodel import Field
 
 from chainbell.rules import HostId
@@ -152,7 +152,7 @@ def lines(
     if since is not None:
         query = query.where(AUDIT.c.at >= since)
     if before is not None:
-        query = query.where(AUDIT.c.key < before)
+        query = query.where(AUDIT.c.key < literal(before, BigInteger))  # it may be beyond all keys
     return [AuditLine(**row) for row in connection.execute(query).mappings()]
 
 

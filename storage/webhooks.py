@@ -198,6 +198,13 @@ def attempt_log(
     return [Attempt(**row) for row in connection.execute(newest.limit(limit).offset(skip)).mappings()]
 
 
+def find_attempt(connection: Connection, webhook_id: str, delivery_id: str, number: int) -> Attempt | None:
+    """One attempt of one webhook; None if there is none."""
+    key = (ATTEMPTS.c.delivery_id == delivery_id, ATTEMPTS.c.number == number)
+    row = connection.execute(select(ATTEMPTS).where(*key, ATTEMPTS.c.webhook_id == webhook_id)).mappings().first()
+    return None if row is None else Attempt(**row)
+
+
 def _webhook(row: Any) -> Webhook:
     return Webhook(
         id=row.id,

@@ -41,13 +41,15 @@ def apply(
     """Applies changes, one JSON object a line, and prints the events that they bring.
 
     A file is applied as a whole or not at all. Standard input is a stream: each line is durable once its answer,
-    `{"line": n, "events": [...]}`, is printed. The first refused line ends the command.
+    `{"line": n, "events": [...]}`, is printed. The first refused line ends the command. Where a clock for all projects
+    meets one that cannot be evaluated, the log names it, the others are done, and the exit status is 1 at the end.
     """
     if file != "-":
         changes = [_read_line(number, line) for number, line in _lines_of(BytesIO(read_file(Path(file))))]
         with open_engine(context, creates=lambda engine: engine.apply_all(changes)) as engine:
             for event in engine.apply_all(changes):
                 print_json(event_line(event))
+            _end(engine)
         return
     lines = _lines_of(sys.stdin.buffer)
     first = next(lines, None)
@@ -57,6 +59,13 @@ def apply(
         for number, raw in chain([first], lines):
             fired = _apply_line(engine, number, raw)
             print_json({"line": number, "events": [{"id": event.id, **event_line(event)} for event in fired]})
+        _end(engine)
+
+
+def _end(engine: Engine) -> None:
+    """With status 1 where some project could not be evaluated."""
+    if engine.core.metrics.registry.get_sample_value("chainbell_evaluations_refused_total"):
+        raise typer.Exit(1)
 
 
 def _apply_line(engine: Engine, number: int, raw: bytes) -> list[Event]:

@@ -194,12 +194,12 @@ def resend(
     log_id: Annotated[str, typer.Argument(help="The id of the log entry, as `webhooks logs` shows it.")],
 ) -> None:
     """Makes the delivery of a log entry due again."""
-    delivery = log_key(log_id)
-    if delivery is None:
+    key = log_key(log_id)
+    if key is None:
         raise InvalidInputError("log", f"{log_id!r} is no id of a log entry")
     with open_engine(context) as engine:
-        _of(engine, webhook_id).resend(webhook_id, delivery)
-    say(f"{delivery} is due again")
+        _of(engine, webhook_id).resend(webhook_id, key.delivery_id)
+    say(f"{key.delivery_id} is due again")
 
 
 @webhooks_app.command("recover")

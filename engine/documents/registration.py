@@ -46,7 +46,8 @@ def check(webhook: Webhook, headers: Mapping[str, str], known: Sequence[str], de
 
 
 def check_secret(webhook_id: str, secret: str) -> None:
-    """Refuses a secret that is guessed, and warns of one that is weak."""
+    """Refuses a secret that is guessed or that is no text, and warns of one that is weak."""
+    checked_text(secret, "secret")
     length = key_length(secret)
     if length < SHORTEST_SECRET:
         raise InvalidInputError("secret", f"has {length} bytes, at least {SHORTEST_SECRET} are needed")

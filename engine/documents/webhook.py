@@ -1,9 +1,10 @@
 """Webhooks and log entries in the reference's field names, one form for the API and the command line."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from chainbell.storage import Attempt, DeliveryState, Webhook
 
@@ -138,6 +139,7 @@ class FailedAttempt:
 
 
 LogEntry = SuccessfulAttempt | FailedAttempt
+_LOG_ID = re.compile("log_(.+)_([0-9]{1,9})", re.DOTALL)
 
 
 def log_entry(attempt: Attempt) -> LogEntry:
@@ -156,8 +158,14 @@ def log_entry(attempt: Attempt) -> LogEntry:
     return FailedAttempt(**shared, status="failed", error=attempt.error or attempt.outcome)
 
 
-def log_key(log_id: str) -> str | None:
-    """The delivery of a log entry's id; None for what is no such id."""
-    kind, _, rest = log_id.partition("_")
-    delivery, _, number = rest.rpartition("_")
-    return f"wh_{delivery}" if kind == "log" and delivery and number.isdigit() else None
+class AttemptKey(NamedTuple):
+    """Which attempt of which delivery."""
+
+    delivery_id: str
+    number: int
+
+
+def log_key(log_id: str) -> AttemptKey | None:
+    """The attempt of a log entry's id; None for what is no such id."""
+    parts = _LOG_ID.fullmatch(log_id)
+    return None if parts is None else AttemptKey(f"wh_{parts[1]}", int(parts[2]))

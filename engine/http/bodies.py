@@ -10,6 +10,8 @@ from chainbell.engine.documents.fields import Document, Instant, Text
 MOST_HEADERS = 50
 MOST_CHANGES = 10_000
 PAGE, LARGEST_PAGE = 50, 1000
+MOST_SKIPPED = 10_000
+"""Entries of a log that `$skip` passes over: each is read. What lies further back is reached by `before`."""
 
 Flag = Annotated[bool, Strict()]
 EventNames = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
@@ -74,10 +76,14 @@ class Query(Document):
 
 
 class LogQuery(Query):
-    """A page of the log, optionally of one result or one event only."""
+    """A page of the log, optionally of one result or one event only.
+
+    `$skip` passes over entries one by one; `before`, the id of an entry, goes on behind it wherever it stands.
+    """
 
     top: Annotated[int, Field(alias="$top", ge=0, le=LARGEST_PAGE)] = PAGE
-    skip: Annotated[int, Field(alias="$skip", ge=0, le=10**8)] = 0
+    skip: Annotated[int, Field(alias="$skip", ge=0, le=MOST_SKIPPED)] = 0
+    before: Text | None = None
     status: Literal["success", "failed"] | None = None
     event: Text | None = None
 

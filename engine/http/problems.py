@@ -15,6 +15,7 @@ from chainbell.engine.errors import (
     StaleChange,
     StorageError,
 )
+from chainbell.engine.http.requests import ENGINE
 from chainbell.engine.http.threads import RETRY_SECONDS
 from chainbell.engine.logs import Recurring, log
 
@@ -65,6 +66,7 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         if isinstance(error, EvaluationError):
             log.error("chainbell.evaluation_refused", project_id=error.project_id, reason=error.reason)
+            request.config_dict[ENGINE].core.metrics.refused.inc()
             return problem(
                 status, f"project {error.project_id!r} cannot be evaluated; it has been logged", field="rules"
             )

@@ -22,6 +22,7 @@ from chainbell.engine.errors import InvalidInputError, NotFoundError
 from chainbell.engine.http.bodies import LogQuery, Recovery, Registration, Rotation, TestEvent, Update
 from chainbell.engine.http.routing import Routes
 from chainbell.rules.payload import camel_case
+from chainbell.storage import Attempt
 
 routes = Routes("Webhooks")
 WEBHOOKS = "/api/v1/webhooks"
@@ -136,10 +137,21 @@ async def test(view: AccountView, webhook_id: str, body: TestEvent) -> LogEntry:
 
 @routes.route("get", ONE + "/logs", "listAttempts", scope="webhooks")
 def logs(view: AccountView, webhook_id: str, query: LogQuery) -> AttemptLog:
-    """List attempts, newest first."""
+    """List attempts, newest first; `before` takes the id of the last entry of a page for the page behind it."""
     succeeded = None if query.status is None else query.status == "success"
-    found = view.webhooks.log(webhook_id, query.top, skip=query.skip, succeeded=succeeded, event=query.event)
+    before = None if query.before is None else _attempt(view, webhook_id, query.before)
+    found = view.webhooks.log(
+        webhook_id, query.top, skip=query.skip, succeeded=succeeded, event=query.event, before=before
+    )
     return AttemptLog(value=tuple(log_entry(attempt) for attempt in found))
+
+
+def _attempt(view: AccountView, webhook_id: str, log_id: str) -> Attempt:
+    key = log_key(log_id)
+    found = None if key is None else view.webhooks.attempt(webhook_id, *key)
+    if found is None:
+        raise InvalidInputError("before", "is the id of no entry of this log")
+    return found
 
 
 @routes.route("post", ONE + "/logs/{logId}/resend", "resendDelivery", scope="webhooks", status=202)
@@ -148,8 +160,8 @@ def resend(view: AccountView, webhook_id: str, log_id: str) -> DeliveryResent:
     key = log_key(log_id)
     if key is None:
         raise NotFoundError("logId", "is no id of a log entry")
-    view.webhooks.resend(webhook_id, key)
-    return DeliveryResent(webhook_id=webhook_id, delivery_id=key)
+    view.webhooks.resend(webhook_id, key.delivery_id)
+    return DeliveryResent(webhook_id=webhook_id, delivery_id=key.delivery_id)
 
 
 @routes.route(

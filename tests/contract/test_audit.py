@@ -124,6 +124,19 @@ def test_the_api_names_the_token_and_shows_the_trail_by_pages(engine: Engine) ->
     served(engine, work)
 
 
+def test_a_key_beyond_all_lines_finds_them_all(engine: Engine) -> None:
+    """Beyond all that the column holds, too: on PostgreSQL that was an error of the server's own."""
+
+    async def work(mine: Caller, _other: Caller) -> None:
+        await mine("POST", f"{API}/webhooks", HOOK)
+        _, whole = await mine("GET", f"{API}/audit")
+        assert len(whole["value"]) == 2
+        for beyond in (2**31 - 1, 2**31, 2**53 - 1):
+            assert await mine("GET", f"{API}/audit?before={beyond}") == (200, whole)
+
+    served(engine, work)
+
+
 def test_a_deleted_webhook_keeps_its_log_until_the_retention(engine: Engine) -> None:
     webhook, _ = engine.webhooks.add(7, URL, is_active=False)
     engine.load(line_plan(), at=MONDAY)

@@ -12,6 +12,7 @@ ODD_URLS = ["https://", "https://[::1", "ftp://x/", "https://127.0.0.1/", "https
 ODD_URLS += ["https://exa mple/", "https://example.com:0/", "https://\u2100/", "https://" + "a" * 300 + ".example/"]
 ODD_LISTS: list[Any] = [[], [None], ["task.red"] * 101, ["task.red", "task.red"], ["nothing"], [["task.red"]], [[[[]]]]]
 ODD_OBJECTS: list[Any] = [{}, {"X-A": "b"}, {"X-A": None}, {"Host": "a"}, {"": ""}, {"X-A": "\r\nB: c"}, {"X-é": "a"}]
+ODD_OBJECTS += [{"X-A": odd} for odd in ("\ud800", "\x00", "a" * 10_000)]
 ODD_OBJECTS += [{f"X-{n}": "a" for n in range(51)}]
 ODD: list[Any] = [None, True, 0, -1, 2**63, 1e400, 1.5, *ODD_TEXTS, *ODD_URLS, *ODD_LISTS, *ODD_OBJECTS]
 

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from chainbell.engine import Engine, EvaluationError, StorageError
 from chainbell.storage.tables import ProjectRow, table
+from tests.contract.api_client import API, Caller, served
 from tests.plans import MONDAY, line_plan, task_update
 
 LATE = datetime(2025, 3, 21, 17, tzinfo=UTC)
@@ -70,3 +71,15 @@ def test_all_or_nothing_stays_so(engine: Engine) -> None:
     with pytest.raises(StorageError):
         engine.apply_all([task_update(1, at, number, status="InProgress") for number in (1, 3)])
     assert len(engine.events()) == before
+
+
+def test_a_server_counts_it(engine: Engine) -> None:
+    with_one_that_cannot_be_written(engine)
+
+    async def work(mine: Caller, _: Caller) -> None:
+        status, answer = await mine("POST", f"{API}/changes", TICK)
+        assert (status, len(answer["events"])) == (200, 8)
+        async with mine.client.get("/metrics") as metrics:
+            assert "chainbell_evaluations_refused_total 1.0" in (await metrics.text()).splitlines()
+
+    served(engine, work)

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import insert, select, update
 
 from chainbell.engine import Engine, Retention
+from chainbell.engine.documents.webhook import log_entry
+from chainbell.engine.http.bodies import MOST_SKIPPED
 from chainbell.rules import FeverPoint, Zone
 from chainbell.storage import NewDelivery, fanouts, history, outbox, retention
 from chainbell.storage.tables import AttemptRow, DeliveryRow, EventRow, table
+from tests.contract.api_client import API, Caller, served
 from tests.plans import MONDAY, line_plan, task_update
 
 DELIVERIES, ATTEMPTS, EVENTS = table(DeliveryRow), table(AttemptRow), table(EventRow)
@@ -116,3 +119,31 @@ def test_a_log_is_read_by_its_last_attempt(engine: Engine) -> None:
         paged = paged + page
     assert paged == whole
     assert [one.started_at for one in whole] == sorted((one.started_at for one in whole), reverse=True)
+
+
+def test_the_api_reads_a_log_behind_an_entry(engine: Engine) -> None:
+    """However far back, and nothing that comes meanwhile moves a page; `$skip` is for the first pages."""
+    finished(engine, 25)
+    (hook,) = engine.webhooks.list(7)
+    other, _ = engine.webhooks.add(7, hook.url)
+    expected = [log_entry(one).id for one in engine.webhooks.log(7, hook.id, 100)]
+
+    async def work(mine: Caller, stranger: Caller) -> None:
+        logs = f"{API}/webhooks/{hook.id}/logs"
+        _, page = await mine("GET", f"{logs}?$top=7")
+        seen = []
+        while page["value"]:
+            seen += [entry["id"] for entry in page["value"]]
+            _, page = await mine("GET", f"{logs}?$top=7&before={seen[-1]}")
+        assert seen == expected
+        _, skipped = await mine("GET", f"{logs}?$top=3&$skip=2&before={seen[3]}")
+        assert [entry["id"] for entry in skipped["value"]] == expected[6:9]
+        assert (await mine("GET", f"{logs}?$skip={MOST_SKIPPED}"))[1] == {"value": []}
+        wrong = [f"$skip={MOST_SKIPPED + 1}", "before=log_none_1", f"before={seen[0]}0", "before=wh_1", "before="]
+        for query in (*wrong, "before=log_1_%C2%B2", "before=log_%00_1", "before=log_1_" + "9" * 5000):
+            status, problem = await mine("GET", f"{logs}?{query}")
+            assert (status, problem["field"]) == (422, query.partition("=")[0]), query
+        assert (await mine("GET", f"{API}/webhooks/{other.id}/logs?before={seen[0]}"))[0] == 422
+        assert (await stranger("GET", f"{logs}?before={seen[0]}"))[0] == 404
+
+    served(engine, work)

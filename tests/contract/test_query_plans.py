@@ -115,6 +115,7 @@ WORK: dict[str, Callable[[Connection, list[str]], object]] = {
     "log": lambda c, hooks: webhooks.attempt_log(
         c, hooks[0], 5, before=settled(Claim("a", "b", "c", b"", 0, 1)).attempt
     ),
+    "attempt": lambda c, hooks: webhooks.find_attempt(c, hooks[0], "a", 1),
     "subscribers": lambda c, _: subscriptions.subscribers(c, 7, ["task.red", "task.ready"], 5),
     "subscribers at": lambda c, _: subscriptions.subscribers_at(c, 7, "task.red", 1, "", 5),
     "fan-out": lambda c, _: fanouts.take(c, 7),

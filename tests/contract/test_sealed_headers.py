@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def test_values_are_sealed_masked_and_sent_as_they_are(engine: Engine) -> None:
         assert VALUE not in everything(engine)
         assert VALUE not in str(engine.webhooks.list(7))
         assert sent(engine, webhook.id, receiver) == HEADERS
+
+
+@pytest.mark.parametrize("act", ["add", "update", "rotate"])
+def test_what_is_no_text_cannot_be_sealed(engine: Engine, act: str) -> None:
+    """Half a surrogate pair, as JSON can write it, was an error of the server's own."""
+    webhook, _ = engine.webhooks.add(7, "http://127.0.0.1:9/")
+    call = partial(getattr(engine.webhooks, act), 7, webhook.url if act == "add" else webhook.id)
+    odd: dict[str, dict[str, Any]] = {
+        "headers.X-A": {"headers": {"X-A": "\ud800"}},
+        "secret": {"secret": "\ud800" * 20},
+    }
+    for field, given in odd.items():
+        if act != "rotate" or field == "secret":
+            with pytest.raises(InvalidInputError) as refused:
+                call(**given)
+            assert refused.value.field == field
+    assert engine.webhooks.list(7) == [webhook]
 
 
 def test_what_is_read_can_be_written_back_and_changes_nothing(engine: Engine) -> None:

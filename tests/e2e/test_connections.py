@@ -159,6 +159,26 @@ def test_a_head_that_does_not_come_and_a_client_that_says_nothing_more_lose_thei
     asyncio.run(run())
 
 
+def test_a_body_whose_trailer_is_broken_is_answered_within_the_deadline(engine: Engine) -> None:
+    """In one segment with its head it is refused at once; in one of its own, aiohttp's parser leaves the body open."""
+    head = f"POST /api/v1/changes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {engine.tokens.add(7)}\r\n".encode()
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
+    parts = (b"2\r\n[]\r\n", b"0\r\nX: " + b"y" * 9000 + b"\r\n\r\n")
+
+    async def run() -> None:
+        one = Served(engine, Limits(body_seconds=0.5))
+        async with one.running() as url:
+            reader, _ = await one.connect(url, b"".join((head, *parts)))
+            assert b" 400 " in await ends(reader)
+            reader, writer = await one.connect(url, head)
+            for part in parts:
+                await asyncio.sleep(0.1)  # most probably in a segment of its own; what follows holds either way
+                writer.write(part)
+            assert re.match(rb"HTTP/1.1 (400|408) ", await ends(reader))
+
+    asyncio.run(run())
+
+
 def test_a_client_that_does_not_read_its_answer_loses_its_connection(engine: Engine) -> None:
     async def run() -> None:
         one = Served(engine, Limits(answer_seconds=0.2))

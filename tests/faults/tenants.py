@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,12 @@ class Tenants:
             print(f"{what}: {name} {statistics.median(seconds):.3f} s median, {max(seconds):.3f} s at most")
         return statistics.median(delivered)
 
+    def readers(self, what: str, count: int = 20) -> float:
+        """Prints and returns the median of the seconds in which the other tenant reads."""
+        seconds = [measured(self._read) for _ in range(count)]
+        print(f"{what}: reading {statistics.median(seconds):.3f} s median, {max(seconds):.3f} s at most")
+        return statistics.median(seconds)
+
     def compare(self, before: float, during: float) -> None:
         """The attack must not be felt: an order of magnitude at most."""
         assert during < 10 * max(before, LEAST_SECONDS)
@@ -62,13 +69,19 @@ class Tenants:
         status, _, answer = post(f"{self.base}/api/v1/changes", self.others_token, change)
         assert status == 200, json.dumps(answer)
 
+    def _read(self) -> None:
+        assert post(f"{self.base}/api/v1/projects/{OTHER}", self.others_token, None, "GET")[0] == 200
+
 
 @contextmanager
-def tenants(folder: Path) -> Iterator[Tenants]:
-    """`chainbell serve` with its dispatcher on a SQLite file of its own."""
-    url, key, port = f"sqlite:///{folder / 'tenants.db'}", generate_key(), free_port()
+def tenants(folder: Path, *, lock_seconds: float = 30.0, module: str = "chainbell.engine") -> Iterator[Tenants]:
+    """`chainbell serve` with its dispatcher on a SQLite file of its own, as a module that runs the command line.
+
+    It waits `lock_seconds` for a lock that others hold.
+    """
+    url, key, port = f"sqlite:///{folder / 'tenants.db'}?timeout={lock_seconds}", generate_key(), free_port()
     settings = DeliverySettings(guard=LOOPBACK_ALLOWED)
-    serve = command(url, "serve", "--port", str(port))
+    serve = [sys.executable, "-m", module, *command(url, "serve", "--port", str(port))[1:]]
     server = Process("server", serve, {"CHAINBELL_KEYS": key}, folder, "serving on")
     with receiving() as receiver, Engine(url, keys=[key], delivery=settings) as engine:
         engine.webhooks.add(OTHER, receiver.url, secret=SECRET)
