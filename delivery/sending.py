@@ -7,7 +7,8 @@ from typing import Self
 
 from aiohttp.helpers import is_ip_address
 
-from chainbell.delivery.attempt import Answer, checked_url, describe, open_client, outcome_of, post
+from chainbell.delivery.attempt import Answer, Request, checked_url, describe, outcome_of
+from chainbell.delivery.clients import open_client
 from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.guard import RefusedEndpointError
 from chainbell.delivery.retry import OURS, Next, Outcome, is_struggling, judge
@@ -20,6 +21,13 @@ _STATES = {
     Next.RETRY: DeliveryState.PENDING,
     Next.FAILED: DeliveryState.FAILED,
 }
+OWN_HEADERS = {
+    "Content-Type": "application/json",
+    "User-Agent": "chainbell",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+"""What every request says; answers are kept as they come, so none is asked for in a compressed form."""
 
 
 class Sender:
@@ -31,7 +39,7 @@ class Sender:
         self._settings = settings
         self._clock = clock
         self._time = asyncio.get_running_loop().time
-        self._client = open_client(settings.guard, settings.names, settings.in_flight, settings.deadline_seconds)
+        self._client = open_client(settings.guard, settings.names, settings.in_flight)
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,23 +128,21 @@ class Sender:
 
     async def _post(self, claim: Claim, webhook: Webhook, started_at: datetime, seconds: float) -> Answer:
         body = with_retry_count(claim.body, claim.attempts)
-        headers = {
+        constant = {
             **webhook.open_headers,
             **{name: self._opened(value) for name, value in webhook.sealed_headers.items()},
-            "Content-Type": "application/json",
-            "User-Agent": "chainbell",
-            **signed_headers(
-                self._secrets(webhook, started_at),
-                message_id=claim.id,
-                subscription_id=webhook.id,
-                event=claim.event,
-                timestamp=int(started_at.timestamp()),
-                body=body,
-                prefix=self._settings.header_prefix,
-            ),
+            **OWN_HEADERS,
         }
-        guard = self._settings.guard
-        return await post(self._client, guard, webhook.url, headers, body, webhook.ca_certificates, seconds)
+        headers = signed_headers(
+            self._secrets(webhook, started_at),
+            message_id=claim.id,
+            subscription_id=webhook.id,
+            event=claim.event,
+            timestamp=int(started_at.timestamp()),
+            body=body,
+            prefix=self._settings.header_prefix,
+        )
+        return await self._client.post(Request(webhook.url, constant, headers, body, webhook.ca_certificates), seconds)
 
     def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
         """The current secret, and the previous one while it is being rotated out."""
