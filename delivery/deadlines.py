@@ -5,7 +5,7 @@ from types import TracebackType
 
 
 class Deadline:
-    """Ends what is done within it (`with`), in the running task, by TimeoutError at the instant `at`; see `Deadlines`."""
+    """Ends by TimeoutError, at the instant `at`, what the running task does within it (`with`); see `Deadlines`."""
 
     __slots__ = ("_cancelling", "_deadlines", "_is_late", "_task", "at")
 

@@ -17,12 +17,14 @@ import ssl
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_writer import StreamWriter
 from yarl import URL
 
 from chainbell.delivery.attempt import (
@@ -46,7 +48,7 @@ PIECE = 64 * 1024
 """Bytes of a body that are given to the transport at once; a longer body goes at the endpoint's pace."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
-_PARTS_OF_A_KEY = ("host", "port", "is_ssl", "ssl", "proxy", "proxy_auth", "proxy_headers_hash", "server_hostname")
+PARTS_OF_A_KEY = ("host", "port", "is_ssl", "ssl", "proxy", "proxy_auth", "proxy_headers_hash", "server_hostname")
 
 
 def unusable(connector: aiohttp.TCPConnector) -> str | None:
@@ -57,7 +59,7 @@ def unusable(connector: aiohttp.TCPConnector) -> str | None:
         return f"{type(connector).__name__} is not aiohttp's connector"
     if tuple(inspect.signature(connector.connect).parameters) != ("req", "traces", "timeout"):
         return "the connector takes other arguments"
-    if ConnectionKey._fields != _PARTS_OF_A_KEY:
+    if ConnectionKey._fields != PARTS_OF_A_KEY:
         return "the connector's keys are others"
     return None
 
@@ -81,7 +83,7 @@ class _Target:
 
 
 def header_lines(headers: Mapping[str, str]) -> str:
-    """The lines of these headers, as they are sent; raises ValueError where a name or a value has control characters."""
+    """The lines of these headers, as they are sent; raises ValueError for control characters in a name or a value."""
     for name, value in headers.items():
         if _FORBIDDEN.search(value) or _FORBIDDEN.search(name):
             raise ValueError(f"header {name!r}: control characters are not allowed")
@@ -96,6 +98,7 @@ class LeanClient:
         self._connector = connector
         self._policy = policy
         self._deadlines = Deadlines()
+        self._known: WeakSet[ResponseHandler] = WeakSet()
         self._target = lru_cache(maxsize=1024)(self._new_target)
 
     def _new_target(
@@ -126,9 +129,10 @@ class LeanClient:
     async def _connected(self, target: _Target) -> Connection:
         """A connection to this endpoint that is ready for a request, kept or new."""
         while True:
-            connection = await self._connector.connect(cast(Any, target), [], _NO_TIMEOUT)
-            protocol = cast(ResponseHandler, connection.protocol)
-            if protocol._parser is None:  # it is new; its parser reads all the answers on it
+            connection = await self._connector.connect(cast("Any", target), [], _NO_TIMEOUT)
+            protocol = cast("ResponseHandler", connection.protocol)
+            if protocol not in self._known:  # it is new; its parser reads all the answers on it
+                self._known.add(protocol)
                 protocol.set_response_params(
                     read_until_eof=True,
                     auto_decompress=False,
@@ -143,7 +147,8 @@ class LeanClient:
 
 async def _exchange(connection: Connection, head: bytes, body: bytes) -> Answer:
     """Sends a request and reads the answer; releases the connection if it can be used again, else breaks it off."""
-    protocol, transport = cast(ResponseHandler, connection.protocol), cast(asyncio.Transport, connection.transport)
+    protocol = cast("ResponseHandler", connection.protocol)
+    transport = cast("asyncio.Transport", connection.transport)
     sending = None
     is_reusable = False
     try:
@@ -171,7 +176,8 @@ async def _exchange(connection: Connection, head: bytes, body: bytes) -> Answer:
 
 async def _send(protocol: ResponseHandler, transport: asyncio.Transport, head: bytes, body: bytes) -> None:
     """Sends a request piece by piece, each when the one before has been taken."""
+    writer = StreamWriter(protocol, asyncio.get_running_loop())
     transport.write(head)
     for start in range(0, len(body), PIECE):
         transport.write(body[start : start + PIECE])
-        await protocol._drain_helper()
+        await writer.drain()

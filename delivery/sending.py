@@ -35,11 +35,12 @@ class Sender:
     context: its HTTP client lives in the running event loop."""
 
     def __init__(self, keys: KeyRing, settings: DeliverySettings, clock: Clock) -> None:
+        self._name_in = lru_cache(maxsize=4096)(self._find_name_in)
         self._opened = lru_cache(maxsize=4096)(keys.open)  # unsealing costs as much as ten signatures
         self._settings = settings
         self._clock = clock
         self._time = asyncio.get_running_loop().time
-        self._client = open_client(settings.guard, settings.names, settings.in_flight)
+        self._client = open_client(settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -49,19 +50,20 @@ class Sender:
 
     def is_ready(self, webhook: Webhook) -> bool:
         """Whether an attempt need not wait for the endpoint's name: it is at hand, or an address, or refused."""
-        name = self._name(webhook)
+        name = self._name_in(webhook.url)
         return name is None or self._settings.names.is_at_hand(name)
 
-    def _name(self, webhook: Webhook) -> str | None:
+    def _find_name_in(self, url: str) -> str | None:
+        """The name that must be looked up for this endpoint, if any."""
         try:
-            host = checked_url(webhook.url, self._settings.guard).raw_host
+            host = checked_url(url, self._settings.guard).raw_host
         except RefusedEndpointError:
             return None
         return None if host is None or is_ip_address(host) else host
 
     async def look_up(self, webhook: Webhook) -> None:
         """Looks the endpoint's name up, within the deadline; raises OSError where it is not found."""
-        if (name := self._name(webhook)) is None:
+        if (name := self._name_in(webhook.url)) is None:
             return
         try:
             async with asyncio.timeout(self._settings.deadline_seconds):

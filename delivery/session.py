@@ -1,5 +1,7 @@
 """Attempts over aiohttp's ClientSession: for every version of aiohttp, and where `lean.py` is not used."""
 
+import io
+
 import aiohttp
 
 from chainbell.delivery.attempt import (
@@ -15,6 +17,9 @@ from chainbell.delivery.attempt import (
     trusted_by,
 )
 from chainbell.delivery.guard import GuardPolicy
+
+LARGE = 1 << 20
+"""Bytes from which aiohttp wants a body as a file."""
 
 
 class SessionClient:
@@ -36,7 +41,7 @@ class SessionClient:
         try:
             async with self._session.post(
                 checked_url(request.url, self._policy),
-                data=request.body,
+                data=request.body if len(request.body) < LARGE else io.BytesIO(request.body),
                 headers={**request.constant_headers, **request.headers},
                 allow_redirects=False,
                 ssl=trusted_by(request.ca_certificates),
