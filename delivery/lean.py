@@ -179,5 +179,7 @@ async def _send(protocol: ResponseHandler, transport: asyncio.Transport, head: b
     writer = StreamWriter(protocol, asyncio.get_running_loop())
     transport.write(head)
     for start in range(0, len(body), PIECE):
+        if transport.is_closing():
+            return
         transport.write(body[start : start + PIECE])
         await writer.drain()

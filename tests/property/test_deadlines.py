@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from chainbell.delivery.deadlines import Deadlines
 from tests.property.virtual_time import VirtualTimeLoop
 
 
-def under_virtual_time(work: "asyncio._CoroutineLike[None]") -> None:
+def under_virtual_time(work: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(work)
 
