@@ -1,6 +1,6 @@
 """Attempts with as little work as can be: the request's bytes are written here, on a connection that aiohttp's
-TCPConnector makes and keeps, and the answer is read by aiohttp's own protocol and parser. A third of the CPU time of a
-POST through its ClientSession.
+TCPConnector makes and keeps, and the answer is read by aiohttp's own protocol and parser. Less than half the CPU time
+of a POST through its ClientSession.
 
 Half of what is used of aiohttp here is private, so it is used only with the versions that the tests have run on; see
 `unusable`.
