@@ -55,6 +55,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/scale.py --scale 0.2
 	$(PIP) --editable '.[bench]'
+	$(BIN)/python benchmarks/attempts.py
 	$(BIN)/python benchmarks/delivery.py
 
 lint: $(INSTALLED)

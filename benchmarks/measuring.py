@@ -2,10 +2,11 @@
 
 import gc
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import NamedTuple, Self
 
 
 def seconds_each(work: Callable[[], object], times: int) -> float:
@@ -33,6 +34,32 @@ def in_turn(works: Mapping[str, Callable[[], object]], times: int, rounds: int) 
 def ratio(taken: Mapping[str, list[float]], name: str, yardstick: str) -> float:
     """The median of the rounds' own ratios: what disturbs one round disturbs both of its figures."""
     return median(one / other for one, other in zip(taken[name], taken[yardstick], strict=True))
+
+
+class Rate(NamedTuple):
+    """How many a second, by the clock on the wall, and the CPU time of this process (user and system) for one."""
+
+    a_second: float
+    cpu_microseconds: float
+
+    def __str__(self) -> str:
+        return f"{self.a_second:.0f}/s, {self.cpu_microseconds:.0f} us of CPU each"
+
+    @classmethod
+    def middle(cls, rates: Sequence[Self]) -> Self:
+        """The medians of several rounds."""
+        return cls(median(rate.a_second for rate in rates), median(rate.cpu_microseconds for rate in rates))
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = perf_counter(), process_time()
+
+    def rate(self, count: int) -> Rate:
+        """What so many have taken until now."""
+        return Rate(count / (perf_counter() - self._wall), (process_time() - self._cpu) / count * 1e6)
 
 
 @dataclass

@@ -1,8 +1,12 @@
-"""A receiver that does as little as HTTP allows, as a process: `python benchmarks/sink.py DELAY [stamps]`."""
+"""A receiver that does as little as HTTP allows, as a process: `python benchmarks/sink.py DELAY`.
 
+With `--tls` a file of key and certificate, it speaks TLS, and gives out tickets with which sessions are resumed.
+"""
+
+import argparse
 import asyncio
 import json
-import sys
+import ssl
 from time import time
 
 
@@ -33,13 +37,21 @@ class Sink(asyncio.Protocol):
             self.transport.write(self.ANSWER)
 
 
-async def sink(delay: float, stamps: bool) -> None:
+async def sink(delay: float, stamps: bool, tls: str | None) -> None:
     """Listens until killed; prints its port, and with stamps when each delivery came."""
     Sink.delay, Sink.stamps = delay, stamps
-    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0, backlog=1024)
+    context = None
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0, backlog=1024, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(sink(float(sys.argv[1]), "stamps" in sys.argv[2:]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("delay", type=float, help="seconds before each answer")
+    parser.add_argument("--stamps", action="store_true", help="prints when each delivery came, and its task")
+    parser.add_argument("--tls", metavar="FILE", help="the key and the certificate")
+    asyncio.run(sink(**vars(parser.parse_args())))

@@ -1,4 +1,7 @@
-"""One HTTP attempt: a POST over aiohttp under one deadline; its answer is read within bounds and never followed."""
+"""One HTTP attempt: a POST over aiohttp under one deadline; its answer is read within bounds and never followed.
+
+Here is what every client has in common; `lean.py` and `session.py` make the attempt, `clients.py` chooses.
+"""
 
 import errno
 import socket
@@ -6,8 +9,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache, partial
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
@@ -22,6 +25,8 @@ DEADLINE_SECONDS = 30.0
 """Covers name resolution, connecting, TLS, sending, and reading headers and body together."""
 READ_LIMIT = 64 * 1024
 KEPT_LIMIT = 4 * 1024
+LINE_LIMIT = 8190
+"""Bytes of an answer's status line, and of each of its headers."""
 OWN_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """This process or machine has no more file descriptors, buffers or memory."""
 
@@ -35,6 +40,30 @@ class Answer:
     body: str | None = None
     error: str | None = None
     retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is posted. The `constant_headers` are the same in every attempt for one webhook; `ca_certificates` (PEM)
+    replace the public authorities."""
+
+    url: str
+    constant_headers: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    ca_certificates: str | None = None
+
+
+class Client(Protocol):
+    """Makes attempts; close it when they have ended."""
+
+    async def post(self, request: Request, seconds: float) -> Answer:
+        """Makes one attempt within so many seconds and returns an Answer however it ends."""
+        ...
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        ...
 
 
 class GuardedResolver(AbstractResolver):
@@ -67,54 +96,6 @@ def vetted_socket(policy: GuardPolicy, address: AddrInfoType) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-def open_client(
-    policy: GuardPolicy, names: Names, in_flight: int, deadline_seconds: float = DEADLINE_SECONDS
-) -> aiohttp.ClientSession:
-    """A client without cookies, proxies from the environment or decompression; call it in a running event loop."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            resolver=GuardedResolver(policy, names),
-            use_dns_cache=False,
-            limit=in_flight,
-            socket_factory=partial(vetted_socket, policy),
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=deadline_seconds),
-        auto_decompress=False,
-        trust_env=False,
-        max_line_size=8190,
-        max_field_size=8190,
-    )
-
-
-async def post(
-    client: aiohttp.ClientSession,
-    policy: GuardPolicy,
-    url: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    ca_certificates: str | None = None,
-    seconds: float = DEADLINE_SECONDS,
-) -> Answer:
-    """Makes one attempt within so many seconds and returns an Answer however it ends. `ca_certificates` (PEM) replace
-    the public ones."""
-    try:
-        target = checked_url(url, policy)
-        trusted = True if ca_certificates is None else trusting(ca_certificates)
-        limit = aiohttp.ClientTimeout(total=max(0.001, seconds))
-        async with client.post(
-            target, data=body, headers=headers, allow_redirects=False, ssl=trusted, timeout=limit
-        ) as response:
-            read = bytearray()
-            while len(read) < READ_LIMIT and (chunk := await response.content.read(READ_LIMIT - len(read))):
-                read += chunk
-            if not response.content.at_eof():
-                response.close()  # the rest of an over-long answer is not read
-            return _answer(response, bytes(read[:KEPT_LIMIT]))
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return Answer(outcome_of(error), error=describe(error))
-
-
 checked_url = lru_cache(maxsize=4096)(check_url)
 """The parsed URL of an endpoint, as `check_url`; endpoints are called again and again."""
 
@@ -130,14 +111,19 @@ def trusting(ca_certificates: str) -> ssl.SSLContext:
         raise RefusedEndpointError("caCertificates", f"cannot be read: {error}") from None
 
 
-def _answer(response: aiohttp.ClientResponse, kept: bytes) -> Answer:
-    status = response.status
-    error = None if 200 <= status < 300 else response.reason or f"HTTP {status}"
+def trusted_by(ca_certificates: str | None) -> ssl.SSLContext | bool:
+    """What a connector is to trust: these certificates, or the public authorities."""
+    return True if ca_certificates is None else trusting(ca_certificates)
+
+
+def answered(status: int, reason: str | None, headers: Mapping[str, str], kept: bytes) -> Answer:
+    """The Answer of an endpoint that has sent this status and, first of all, these bytes."""
+    error = None if 200 <= status < 300 else reason or f"HTTP {status}"
     if 300 <= status < 400:
-        error = f"{error}; not followed to {response.headers.get('Location', 'nowhere')[:1024]!r}"
+        error = f"{error}; not followed to {headers.get('Location', 'nowhere')[:1024]!r}"
     text = storable(kept.decode(errors="replace"))
     return Answer(
-        Outcome.ANSWERED, status, text, error and storable(error), _retry_after(response.headers.get("Retry-After", ""))
+        Outcome.ANSWERED, status, text, error and storable(error), _retry_after(headers.get("Retry-After", ""))
     )
 
 

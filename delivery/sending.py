@@ -7,7 +7,8 @@ from typing import Self
 
 from aiohttp.helpers import is_ip_address
 
-from chainbell.delivery.attempt import Answer, checked_url, describe, open_client, outcome_of, post
+from chainbell.delivery.attempt import Answer, Request, checked_url, describe, outcome_of
+from chainbell.delivery.clients import open_client
 from chainbell.delivery.envelope import with_retry_count
 from chainbell.delivery.guard import RefusedEndpointError
 from chainbell.delivery.retry import OURS, Next, Outcome, is_struggling, judge
@@ -20,6 +21,13 @@ _STATES = {
     Next.RETRY: DeliveryState.PENDING,
     Next.FAILED: DeliveryState.FAILED,
 }
+OWN_HEADERS = {
+    "Content-Type": "application/json",
+    "User-Agent": "chainbell",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+"""What every request says; answers are kept as they come, so none is asked for in a compressed form."""
 
 
 class Sender:
@@ -27,11 +35,12 @@ class Sender:
     context: its HTTP client lives in the running event loop."""
 
     def __init__(self, keys: KeyRing, settings: DeliverySettings, clock: Clock) -> None:
+        self._name_in = lru_cache(maxsize=4096)(self._find_name_in)
         self._opened = lru_cache(maxsize=4096)(keys.open)  # unsealing costs as much as ten signatures
         self._settings = settings
         self._clock = clock
         self._time = asyncio.get_running_loop().time
-        self._client = open_client(settings.guard, settings.names, settings.in_flight, settings.deadline_seconds)
+        self._client = open_client(settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -41,19 +50,20 @@ class Sender:
 
     def is_ready(self, webhook: Webhook) -> bool:
         """Whether an attempt need not wait for the endpoint's name: it is at hand, or an address, or refused."""
-        name = self._name(webhook)
+        name = self._name_in(webhook.url)
         return name is None or self._settings.names.is_at_hand(name)
 
-    def _name(self, webhook: Webhook) -> str | None:
+    def _find_name_in(self, url: str) -> str | None:
+        """The name that must be looked up for this endpoint, if any."""
         try:
-            host = checked_url(webhook.url, self._settings.guard).raw_host
+            host = checked_url(url, self._settings.guard).raw_host
         except RefusedEndpointError:
             return None
         return None if host is None or is_ip_address(host) else host
 
     async def look_up(self, webhook: Webhook) -> None:
         """Looks the endpoint's name up, within the deadline; raises OSError where it is not found."""
-        if (name := self._name(webhook)) is None:
+        if (name := self._name_in(webhook.url)) is None:
             return
         try:
             async with asyncio.timeout(self._settings.deadline_seconds):
@@ -120,23 +130,21 @@ class Sender:
 
     async def _post(self, claim: Claim, webhook: Webhook, started_at: datetime, seconds: float) -> Answer:
         body = with_retry_count(claim.body, claim.attempts)
-        headers = {
+        constant = {
             **webhook.open_headers,
             **{name: self._opened(value) for name, value in webhook.sealed_headers.items()},
-            "Content-Type": "application/json",
-            "User-Agent": "chainbell",
-            **signed_headers(
-                self._secrets(webhook, started_at),
-                message_id=claim.id,
-                subscription_id=webhook.id,
-                event=claim.event,
-                timestamp=int(started_at.timestamp()),
-                body=body,
-                prefix=self._settings.header_prefix,
-            ),
+            **OWN_HEADERS,
         }
-        guard = self._settings.guard
-        return await post(self._client, guard, webhook.url, headers, body, webhook.ca_certificates, seconds)
+        headers = signed_headers(
+            self._secrets(webhook, started_at),
+            message_id=claim.id,
+            subscription_id=webhook.id,
+            event=claim.event,
+            timestamp=int(started_at.timestamp()),
+            body=body,
+            prefix=self._settings.header_prefix,
+        )
+        return await self._client.post(Request(webhook.url, constant, headers, body, webhook.ca_certificates), seconds)
 
     def _secrets(self, webhook: Webhook, now: datetime) -> list[str]:
         """The current secret, and the previous one while it is being rotated out."""

@@ -1,5 +1,6 @@
 """How deliveries are made: limits, deadlines, what is allowed."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,10 +9,15 @@ from chainbell.delivery.attempt import DEADLINE_SECONDS
 from chainbell.delivery.guard import PUBLIC_HTTPS, GuardPolicy
 from chainbell.delivery.names import Names
 from chainbell.delivery.signature import HEADER_PREFIX
+from chainbell.rules.errors import FieldError
 
 Clock = Callable[[], datetime]
 LEASE_MARGIN_SECONDS = 1.0
 """By how much a lease must outlast the deadline of an attempt, so that it can be settled."""
+
+HTTP = "CHAINBELL_HTTP"
+"""The environment variable of `DeliverySettings.http`."""
+CLIENTS = ("lean", "session")
 
 
 def system_clock() -> datetime:
@@ -24,8 +30,10 @@ class DeliverySettings:
     """How deliveries are made: at most `in_flight` attempts at a time, `per_webhook` of them to one endpoint.
 
     An endpoint that has failed everything for `give_up_after` is switched off. Hosts are looked up by `names`, with the
-    system's resolver unless you give your own: `names=Names(look_up)`. ValueError refuses a lease that would
-    not outlast the deadline of an attempt.
+    system's resolver unless you give your own: `names=Names(look_up)`. `http` is `lean`, or `session` for
+    aiohttp's ClientSession, which costs more CPU time and serves in any case with a version of aiohttp that the other
+    has not been tested with; CHAINBELL_HTTP says it unless you do. ValueError refuses a lease that would not outlast
+    the deadline of an attempt.
     """
 
     guard: GuardPolicy = PUBLIC_HTTPS
@@ -36,8 +44,11 @@ class DeliverySettings:
     per_webhook: int = 64
     give_up_after: timedelta = timedelta(days=5)
     names: Names = field(default_factory=Names, compare=False)
+    http: str = field(default_factory=lambda: os.environ.get(HTTP) or CLIENTS[0])
 
     def __post_init__(self) -> None:
+        if self.http not in CLIENTS:
+            raise FieldError(HTTP, f"{self.http!r} is neither of {' and '.join(CLIENTS)}")
         for name in ("in_flight", "per_webhook"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is less than 1")

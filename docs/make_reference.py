@@ -184,6 +184,7 @@ def settings_page() -> str:
         "| `CHAINBELL_KEYS` | Fernet keys separated by commas: the first seals webhook secrets, all open them |",
         "| `CHAINBELL_TABLE_PREFIX` | what the names of the tables begin with; `chainbell_` by default |",
         "| `CHAINBELL_SCHEMA` | the PostgreSQL schema of the tables; the connection's own by default |",
+        "| `CHAINBELL_HTTP` | `lean` (the default) or `session`, as `http` of DeliverySettings |",
         "",
     ]
     for kind in (DeliverySettings, GuardPolicy, Housekeeping, Retention):

@@ -16,6 +16,8 @@ from tests.e2e.receiver import Answer, receiving, status
 from tests.e2e.test_hostile_receivers import broken_status_line, drip, gigabyte, never
 from tests.plans import MONDAY, line_plan
 
+pytestmark = pytest.mark.usefixtures("http")
+
 
 class MovableClock:
     def __init__(self) -> None:
@@ -31,7 +33,7 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, clock: MovableClock) -> Iterator[Engine]:
+def engine(tmp_path: Path, clock: MovableClock, http: str) -> Iterator[Engine]:
     settings = DeliverySettings(guard=LOOPBACK_ALLOWED)
     with Engine(f"sqlite:///{tmp_path / 'd.db'}", delivery=settings, clock=clock) as engine:
         yield engine

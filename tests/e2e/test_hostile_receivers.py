@@ -23,12 +23,13 @@ from tests.e2e.certificates import Authority, authority, server_context
 from tests.e2e.receiver import Answer, receiving, status
 from tests.plans import MONDAY, line_plan
 
+pytestmark = pytest.mark.usefixtures("http")
 DEADLINE = 5.0
 """More than a busy machine needs for what is answered; what is not answered takes this long."""
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path, http: str) -> Iterator[Engine]:
     settings = DeliverySettings(guard=LOOPBACK_ALLOWED, deadline_seconds=DEADLINE)
     with Engine(f"sqlite:///{tmp_path / 'chainbell.db'}", delivery=settings) as engine:
         yield engine
