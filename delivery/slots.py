@@ -162,13 +162,16 @@ class Slots:
         return self._drop_waiting(endpoint)
 
     def bring_back(self, held: Held, *, is_slow: bool, failed: Exception | None) -> None:
-        """Lets an attempt that was set aside be the next of its endpoint, if it is still held."""
+        """Lets an attempt that was set aside be the next of its endpoint, if it is still held.
+
+        A name that was found, however slowly, is at hand for those behind it.
+        """
         endpoint = self._endpoints.get(held.claim.webhook_id)
         if endpoint is None or endpoint.aside is not held:
             return
         endpoint.aside = None
         self._aside -= 1
-        endpoint.is_slow, held.failed = is_slow, failed
+        endpoint.is_slow, held.failed = is_slow and failed is not None, failed
         endpoint.waiting.appendleft(held)
         self._take_turns(held.claim.webhook_id, endpoint)
 

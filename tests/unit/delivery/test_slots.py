@@ -129,3 +129,14 @@ def test_what_waits_for_a_paused_webhook_is_dropped_to_be_given_back() -> None:
     assert slots.held_by_webhook() == {"a": 1, "b": 2}
     assert sorted(claim.id for claim in slots.drop_waiting()) == ["b0", "b1"]
     assert len(slots) == 1
+
+
+def test_a_name_that_was_found_slowly_once_holds_nobody_back_afterwards() -> None:
+    slots = filled(10, 4, a=20)
+    held, _ = slots.begin(0) or (None, None)
+    assert held is not None
+    slots.set_aside(held, 0)
+    assert len(slots.is_slow(held)) == 19
+    assert slots.rooms() == {"a": 1}
+    slots.bring_back(held, is_slow=True, failed=None)
+    assert slots.rooms() == {}
