@@ -12,6 +12,8 @@ MOST_CHANGES = 10_000
 PAGE, LARGEST_PAGE = 50, 1000
 MOST_SKIPPED = 10_000
 """Entries of a log that `$skip` passes over: each is read. What lies further back is reached by `before`."""
+LONGEST_ENTRY_ID = 200
+"""Characters of the id of a log entry, which are fewer."""
 
 Flag = Annotated[bool, Strict()]
 EventNames = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
@@ -83,7 +85,7 @@ class LogQuery(Query):
 
     top: Annotated[int, Field(alias="$top", ge=0, le=LARGEST_PAGE)] = PAGE
     skip: Annotated[int, Field(alias="$skip", ge=0, le=MOST_SKIPPED)] = 0
-    before: Text | None = None
+    before: Annotated[Text, Field(max_length=LONGEST_ENTRY_ID)] | None = None
     status: Literal["success", "failed"] | None = None
     event: Text | None = None
 

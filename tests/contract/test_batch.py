@@ -169,8 +169,11 @@ def test_what_cannot_be_asked_is_refused(engine: Engine) -> None:
         engine.reevaluate(MONDAY.replace(tzinfo=None))
     with pytest.raises(InvalidInputError, match="workers"):
         engine.reevaluate(LATE, workers=0)
+
+
+def test_a_cluster_that_cannot_be_reached_is_refused(sqlite_engine: Engine) -> None:
     with pytest.raises(InvalidInputError, match="dask"):
-        engine.reevaluate(LATE, dask="tcp://127.0.0.1:1")
+        sqlite_engine.reevaluate(LATE, dask="tcp://127.0.0.1:1")
 
 
 def test_many_changes_in_one_transaction_tell_of_each(engine: Engine) -> None:
