@@ -15,6 +15,8 @@ from chainbell.engine.http.routing import Routes
 from chainbell.storage.audit import Action, AuditLine, Via
 
 routes = Routes("Audit")
+LONGEST_SUBJECT = 255
+"""Characters of the subject of a line, an id or a name."""
 
 
 class AuditQuery(Query):
@@ -22,7 +24,7 @@ class AuditQuery(Query):
 
     top: Annotated[int, Field(alias="$top", ge=0, le=LARGEST_PAGE)] = PAGE
     before: Annotated[int, Field(ge=0, le=LARGEST_KEY)] | None = None
-    subject: Text | None = None
+    subject: Annotated[Text, Field(max_length=LONGEST_SUBJECT)] | None = None
     action: Action | None = None
     since: Instant | None = None
 

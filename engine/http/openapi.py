@@ -31,6 +31,7 @@ TAGS = {
     "Operations": "For those who run chainbell; no token is asked for.",
 }
 _PROBLEMS = {
+    400: ("Unreadable", "Not a request that can be read: malformed, or with a line that is too long"),
     401: ("Unauthorized", "No token, or one that is not known"),
     403: ("Forbidden", "The token has not the scope of this operation"),
     404: ("NotFound", "There is no such thing in this account"),
