@@ -1,4 +1,4 @@
-"""What can go wrong; nothing of a refused change is stored.
+"""What can go wrong; nothing of a refused change is stored::
 
     ChainbellError
     ├── InvalidInputError        the input is not acceptable: `field` and `reason`
