@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from time import monotonic
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,9 @@ from chainbell.storage import (
 )
 from chainbell.storage.turns import Turns
 from chainbell.storage.webhooks import find_webhook, find_webhooks
+
+REST_SECONDS = 10.0
+"""After a fan-out that could not be written, how long those that wait are no reason to look again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class Ledger:
         self._on_error = on_error
         self._turns = Turns()
         self._fanning_out = FanningOut(database)
+        self._rests_until = 0.0
 
     def exchange(
         self, settlements: Sequence[Settlement], wanted: Wanted
@@ -122,7 +127,13 @@ class Ledger:
         except Exception as error:
             if is_passing(error):
                 raise
+            self._rests_until = monotonic() + REST_SECONDS
             self._on_error(error)
+
+    @property
+    def _counts_fanouts(self) -> bool:
+        """Whether a fan-out that waits is a reason to look again at once: not soon after one could not be written."""
+        return monotonic() >= self._rests_until
 
     def _results(
         self, connection: Connection, settlements: Sequence[Settlement], recorded: Sequence[bool]
@@ -171,7 +182,9 @@ class Ledger:
     def next_due(self) -> datetime | None:
         """When the next delivery of an active webhook is due, or its lease ends (UTC); None if none is pending."""
         with self._database.read() as connection:
-            return due.next_due(connection, self._clock(), self._turns.lookback.since)
+            return due.next_due(
+                connection, self._clock(), self._turns.lookback.since, counts_fanouts=self._counts_fanouts
+            )
 
     def is_anything_due(self) -> bool:
         """Whether a delivery of an active webhook is due, leased or not, or a fan-out is still to be written out.
@@ -179,4 +192,4 @@ class Ledger:
         It is for others, if this dispatcher holds nothing and has just found nothing; or it was committed late.
         """
         with self._database.read() as connection:
-            return due.oldest_due(connection, self._clock()) is not None
+            return due.oldest_due(connection, self._clock(), counts_fanouts=self._counts_fanouts) is not None

@@ -58,14 +58,14 @@ def _earliest(*instants: datetime | None) -> datetime | None:
     return min((instant for instant in instants if instant is not None), default=None)
 
 
-def oldest_due(connection: Connection, now: datetime) -> datetime | None:
+def oldest_due(connection: Connection, now: datetime, *, counts_fanouts: bool = True) -> datetime | None:
     """Since when the longest-waiting delivery of an active webhook has been due; None if none is due.
 
-    What is leased counts, and so does a fan-out that is not written out yet.
+    What is leased counts, and so, with `counts_fanouts`, does a fan-out that is not written out yet.
     """
     looked = _look(connection, _DUE, now)
     due = looked.due if looked.is_sure else _earliest(*(front.due for front in fronts(connection) if front.due <= now))
-    return _earliest(due, fanouts.oldest(connection))
+    return _earliest(due, fanouts.oldest(connection) if counts_fanouts else None)
 
 
 def has_leases(connection: Connection, now: datetime) -> bool:
@@ -73,13 +73,18 @@ def has_leases(connection: Connection, now: datetime) -> bool:
     return any(front.lease_until is not None and front.lease_until > now for front in fronts(connection))
 
 
-def next_due(connection: Connection, now: datetime, since: datetime = EVER) -> datetime | None:
+def next_due(
+    connection: Connection, now: datetime, since: datetime = EVER, *, counts_fanouts: bool = True
+) -> datetime | None:
     """When the next pending delivery of an active webhook is due, or its lease ends; None if there is none.
+
+    With `counts_fanouts`, a fan-out that is not written out yet is due since it was promised.
 
     What has been due since before `since` is left aside: a dispatcher looks for it now and then (`lookback.py`).
     """
+    promised = fanouts.oldest(connection) if counts_fanouts else None
     due, later = _look(connection, _DUE, now, since), _look(connection, _LATER, now)
     if due.is_sure and later.is_sure:
-        return _earliest(due.free, later.due, fanouts.oldest(connection))
+        return _earliest(due.free, later.due, promised)
     free = (front.lease_until or front.due for front in fronts(connection))
-    return _earliest(*free, fanouts.oldest(connection))
+    return _earliest(*free, promised)

@@ -106,7 +106,7 @@ class Worker:
 
 
 def _dispatches_nothing() -> NoReturn:
-    raise NotImplementedError("a worker delivers nothing")
+    raise RuntimeError("a worker has no dispatcher: its routes deliver nothing")
 
 
 def _travelling(error: Exception) -> Exception:

@@ -1,15 +1,16 @@
 """Deliveries to many webhooks: promised in the event's transaction, written out in portions, exactly those."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from chainbell.delivery import compose, fanning_out, message_id
 from chainbell.delivery.ledger import Ledger, Wanted
 from chainbell.engine import Engine
 from chainbell.engine.changes import unit_of_work
-from chainbell.storage import events, fanouts, outbox, subscriptions
+from chainbell.storage import NewDelivery, events, fanouts, outbox, subscriptions
 from chainbell.storage.tables import DeliveryRow, table
 from tests.plans import line_plan, task_update
 
@@ -194,3 +195,24 @@ def test_one_that_cannot_be_written_keeps_nothing_else_from_being_delivered(sqli
     claims = [claim for _ in range(6) for claim in ledger.exchange([], Wanted(100, 100))[1]]
     assert len(claims) == 4
     assert {type(error) for error in errors} == {ValueError}
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_one_that_cannot_be_written_is_told_of_and_keeps_no_dispatcher_busy(engine: Engine) -> None:
+    hooks = [engine.webhooks.add(7, "http://127.0.0.1:1/", events=["task.status_changed"])[0].id for _ in range(4)]
+    engine.load(line_plan())
+    engine.apply(task_update(1, FIRST, status="InProgress"))
+    assert promised(engine) == 1
+    (event,) = engine.events(name="task.status_changed")
+    taken = message_id(event.id, event.occurred_at, min(hooks))
+    with engine.database.write() as connection:  # whoever did it: its id is taken
+        outbox.enqueue(connection, [NewDelivery(taken, min(hooks), None, "test", b"{}")], engine.now())
+        connection.execute(update(DELIVERIES).values(next_attempt_at=engine.now() + timedelta(days=1)))
+    told: list[BaseException] = []
+    ledger = Ledger(engine.database, engine.core.delivery, engine.now, told.append)
+    assert ledger.is_anything_due()
+    assert ledger.exchange([], Wanted(10, 10)) == ([], [], {})
+    assert len(told) == 1
+    assert (ledger.next_due() or engine.now()) > engine.now() + timedelta(hours=1)
+    assert not ledger.is_anything_due()
+    assert promised(engine) == 1, "and it is tried again"

@@ -148,7 +148,7 @@ class SimulatedDatabase:
         return EPOCH + timedelta(seconds=min(free)) if free else None
 
     async def is_anything_due(self) -> bool:
-        raise NotImplementedError("only `drain` asks")
+        raise AssertionError("only `drain` asks, and the simulation runs")
 
     def _webhooks(self, names: set[str]) -> dict[str, Webhook | None]:
         active = {name: self._world.endpoints[name].is_active for name in sorted(names)}
